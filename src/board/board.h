@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_BOARD_BOARD_H
+#define GANGER_BOARD_BOARD_H
+
+/*
+ * Making, mapping and reading a scoreboard.  Three kinds of user: the master creates one and keeps
+ * the memfd; a worker attaches to one slot of it for writing; the status responder attaches to the
+ * whole of it for reading.  See board/layout.h for who writes what.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "board/layout.h"
+
+struct board; /* a mapping */
+
+/* ---- master ---- */
+/* A new sealed memfd for `slots` workers (1..BOARD_SLOTS_MAX), mapped read-write. */
+int board_create(struct board **ret, const char *pool, uint32_t slots, struct error *err);
+/* The memfd, close-on-exec, owned by the board. */
+int board_fd(const struct board *b);
+/* A new read-only descriptor of the same memory, for the status responder; the caller closes it. */
+int board_reopen_readonly(const struct board *b, struct error *err);
+/* Publish the master's facts (seq is handled here; card->seq is ignored). */
+void board_set_card(struct board *b, const struct board_card *card);
+void board_set_spare_wanted(struct board *b, uint32_t wanted);
+/* Fold the counters of slot `i` (clamped: never backwards, never more than 2^40 at a time) into
+ * the header, and empty the slot for its next occupant.  Call before each spawn. */
+void board_slot_assign(struct board *b, uint32_t i, uint32_t generation, int32_t pid);
+void board_slot_set_pid(struct board *b, uint32_t i, int32_t pid);
+void board_slot_set_drain(struct board *b, uint32_t i);
+void board_slot_release(struct board *b, uint32_t i);
+
+/* ---- everybody ---- */
+/* Unmap and close.  Returns NULL; NULL is allowed. */
+struct board *board_free(struct board *b);
+uint32_t board_slots(const struct board *b);
+
+/* ---- worker ---- */
+/* Map a memfd received from the master (descriptor stays the caller's).  Size, seals and magic are
+ * checked; `slot` must exist.  The worker may write its slot only. */
+int board_attach(struct board **ret, int fd, uint32_t slot, struct error *err);
+struct board_slot *board_own_slot(struct board *b);
+/* Store with the sequence counter; copies at most the field's size. */
+void board_request_begin(struct board *b, uint64_t now, const char *method, const char *uri,
+                         const char *script, const char *user, uint64_t content_length,
+                         int32_t program);
+void board_request_end(struct board *b, uint64_t now, uint32_t status, uint64_t cpu,
+                       uint64_t peak_memory);
+/* idle/busy bookkeeping: sets state and active. */
+void board_worker_state(struct board *b, enum board_worker_state state, uint32_t active);
+/* Idle workers among all slots, as they say. */
+uint32_t board_count_idle(const struct board *b);
+/* Ring the doorbell `fd` when fewer workers are idle than the header asks for.  Never blocks. */
+void board_ring(struct board *b, int fd);
+bool board_drain_wanted(const struct board *b);
+/* Count one finished request of `usec` in the histogram; bounds in board_bucket_bound(). */
+void board_observe(struct board *b, uint64_t usec);
+/* Upper bound of bucket i in microseconds; UINT64_MAX for the last. */
+uint64_t board_bucket_bound(unsigned i);
+
+/* ---- reader ---- */
+/* Map a read-only descriptor (stays the caller's). */
+int board_attach_readonly(struct board **ret, int fd, struct error *err);
+
+struct board_slot_view { /* one slot, copied and clamped: all strings terminated */
+    uint32_t index;
+    uint32_t generation;
+    int32_t pid;
+    uint64_t start_time;
+    enum board_worker_state state;
+    uint32_t active;
+    uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_out, cpu, peak_memory,
+        protocol_errors, params_dropped;
+    uint64_t buckets[BOARD_BUCKETS];
+    bool request_valid; /* false: the writer was in the middle of it, again and again */
+    struct board_request request;
+};
+struct board_snapshot {
+    struct board_card card;      /* strings terminated, numbers as written */
+    bool card_valid;
+    uint32_t slots;              /* views filled: only slots with an occupant */
+    struct board_slot_view *views; /* owned by the snapshot */
+    /* sums over the living and the gone */
+    uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_out, cpu;
+    uint64_t buckets[BOARD_BUCKETS];
+    uint32_t idle, busy, active_requests;
+};
+/* Copy everything once, bounded retries, never blocks.  0 or -ENOMEM. */
+int board_snapshot(const struct board *b, struct board_snapshot *ret);
+void board_snapshot_clear(struct board_snapshot *s);
+
+/* The doorbell: a non-blocking pipe.  fds[0] is the master's, fds[1] goes to the workers. */
+int board_doorbell(int fds[2], struct error *err);
+/* Empty it; returns how many rings there were. */
+unsigned board_doorbell_drain(int fd);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_HOST_PROCESS_H
+#define GANGER_HOST_PROCESS_H
+
+/* What a process of ganger does to itself, and what the kernel says of its children. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/error.h"
+
+void process_set_name(const char *name);  /* comm, cut at 15 bytes */
+void process_become_subreaper(void);      /* orphans of workers come to us */
+void process_undumpable(void);            /* no core, no ptrace by the same uid */
+bool process_signals_normalise(void);     /* all dispositions default, mask empty, SIGPIPE ignored */
+int process_raise_files_limit(uint64_t wanted, struct error *err); /* RLIMIT_NOFILE soft */
+/* Pids of our direct children as the kernel lists them, zombies too; malloc'd.  0 or negative. */
+int process_children(pid_t **ret, size_t *ret_count, struct error *err);
+/* The folder that holds /proc/self/exe, malloc'd; NULL on failure. */
+char *process_program_folder(void);
+/*
+ * Open a sibling program: beside /proc/self/exe, else in ../lib/ganger/ of it.  The descriptor
+ * (readable, close-on-exec; exec it by spawn_plan.exec_fd, so that a worker's user needs no right
+ * to walk the path), *ret_path malloc'd for messages; or negative with err naming both places.
+ */
+int process_open_sibling(const char *name, char **ret_path, struct error *err);
+/* Write our pid into `path` (0644, replaced by rename, flocked on *ret_fd while we live).
+ * 0, PROCESS_PID_TAKEN when another ganger holds it, negative. */
+enum { PROCESS_PID_TAKEN = 1 };
+int process_pid_file(const char *path, int *ret_fd, struct error *err);
+/* Detach as a daemon; the parent exits with the status that arrives when the child calls
+ * process_daemon_ready(), or 1 when it dies before.  0 in the child; negative. */
+int process_daemonise(struct error *err);
+void process_daemon_ready(void);
+
+#endif

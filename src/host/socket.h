@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_HOST_SOCKET_H
+#define GANGER_HOST_SOCKET_H
+
+/*
+ * Listening sockets.  An address is parsed once into a canonical form; equal addresses compare
+ * equal as text.  Unix sockets are born with their final mode under a temporary name in the same
+ * folder, given their owner, and renamed into place; a live socket of another process is never
+ * taken, a dead one is; nothing but a dead socket is ever replaced.
+ */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include "base/error.h"
+
+enum address_family { ADDRESS_UNIX, ADDRESS_ABSTRACT, ADDRESS_INET, ADDRESS_INET6, ADDRESS_SYSTEMD };
+
+#define ADDRESS_TEXT_MAX 256
+struct address {
+    enum address_family family;
+    char text[ADDRESS_TEXT_MAX]; /* canonical: "/run/x.sock", "@name", "127.0.0.1:9000",
+                                    "[::1]:9000", "systemd:NAME" */
+    struct sockaddr_storage storage;
+    socklen_t length;
+};
+
+/*
+ * "/path", "@abstract", "host:port" (numeric IPv4 or "localhost"), "[v6]:port", "port" (all IPv4
+ * addresses as PHP-FPM's fallback, else IPv6 any), "systemd:NAME".  No name service is asked.
+ * 0 or -EINVAL with err saying what is allowed.
+ */
+int address_parse(struct address *ret, const char *text, struct error *err);
+
+struct socket_plan {
+    struct address address;
+    int backlog;    /* -1: as large as the kernel allows (somaxconn) */
+    uid_t owner;    /* (uid_t)-1: leave */
+    gid_t group;    /* (gid_t)-1: leave */
+    mode_t mode;    /* unix path sockets */
+    bool nonblock;  /* O_NONBLOCK on the listening socket (ganger's own workers) */
+};
+
+enum socket_outcome {
+    SOCKET_IN_USE = 1,    /* another process is listening there */
+    SOCKET_NOT_A_SOCKET = 2, /* the path exists and is something else */
+};
+/* Bind and listen.  0 with *ret_fd set (>= 3, close-on-exec),
+ * SOCKET_IN_USE, SOCKET_NOT_A_SOCKET, or negative. */
+int socket_listen(const struct socket_plan *plan, int *ret_fd, struct error *err);
+/* Unlink the path of a unix socket that we bound, but only while it is still that very inode. */
+void socket_unlink(const struct address *address, int fd);
+/* True when the path still leads to this listening socket (FAULTS C86). */
+bool socket_still_there(const struct address *address, int fd);
+/* net.core.somaxconn. */
+int socket_backlog_limit(void);
+/* Connect, blocking with a deadline of `timeout_usec`.  The descriptor or negative. */
+int socket_connect(const struct address *address, uint64_t timeout_usec, struct error *err);
+
+/* listen.allowed_clients: one address or CIDR block; v4-mapped v6 addresses compare as v4. */
+struct client_block {
+    bool v6;
+    uint8_t bytes[16];
+    unsigned prefix; /* bits */
+};
+int client_block_parse(struct client_block *ret, const char *text, struct error *err);
+bool client_block_matches(const struct client_block *block, const struct sockaddr *peer);
+
+#endif
