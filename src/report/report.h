@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_REPORT_REPORT_H
+#define GANGER_REPORT_REPORT_H
+
+/*
+ * The status page: snapshots of the boards of many pools in, one page as text or JSON out.  Pure:
+ * no descriptor, no clock.  Both formats print one table of rows (report/rows.h), so they cannot
+ * disagree.  PHP-FPM's field names come first, letter by letter and in PHP-FPM's order; ganger's
+ * own follow.
+ *
+ * A board is writable by the pool's user: every number is clamped, every string escaped
+ * (base/text.h), every enumeration that is none of ours printed as "unknown".  The worst a lying
+ * pool can do is lie about itself.
+ *
+ * Use, for the status responder:
+ *
+ *     report_query_parse(&query, QUERY_STRING);
+ *     r = report_new(clock_monotonic(), clock_wall());
+ *     for each pool (or the one with query.pool): board_snapshot(), report_add()
+ *     when query.has_pool and report_count(r) == 0: answer 404
+ *     report_render(r, &query, &out), with report_content_type(&query)
+ *     report_free(r)
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/bytes.h"
+#include "board/board.h"
+
+enum report_format {
+    REPORT_TEXT = 0,
+    REPORT_JSON = 1,
+    REPORT_UNSUPPORTED = 2, /* html, xml, openmetrics asked for: answer 501, do not pretend */
+};
+
+struct report_query {
+    enum report_format format;
+    bool full;             /* every worker, too */
+    bool has_pool;         /* pool=NAME: that pool alone, as PHP-FPM's own object */
+    char pool[BOARD_NAME]; /* decoded; "" when longer than any pool's name (so it matches none) */
+};
+
+/* "json&full&pool=NAME" in any order, each also as "json=…"; %XX and '+' are decoded in NAME.
+ * Unknown words are ignored, as PHP-FPM does.  `query` may be NULL.  Never fails. */
+void report_query_parse(struct report_query *ret, const char *query);
+/* "text/plain; charset=utf-8" or "application/json". */
+const char *report_content_type(const struct report_query *query);
+
+struct report;
+
+/* An empty report for this moment (microseconds).  NULL: no memory.  report_free(NULL) is allowed
+ * and returns NULL. */
+struct report *report_new(uint64_t now_monotonic, uint64_t now_wall);
+struct report *report_free(struct report *r);
+/*
+ * Add one pool.  `name` is the pool's name as the master gave it with the board (copied): the name
+ * in the card is not believed, or one pool could pose as another; NULL: the card's after all.
+ * The snapshot is MOVED: *snapshot is zeroed and its memory is the report's, also on failure.
+ * 0 or -ENOMEM.
+ */
+int report_add(struct report *r, const char *name, struct board_snapshot *snapshot);
+/* Pools added so far. */
+size_t report_count(const struct report *r);
+
+/* report_text() or report_json() as the query asks (an unsupported format renders as text). */
+int report_render(const struct report *r, const struct report_query *query, struct bytes *out);
+/*
+ * Append PHP-FPM's aligned "name:   value" lines, pools separated by an empty line; `full` adds a
+ * block for each worker behind its pool.  0; -ENOBUFS when the page is larger than out->maximum
+ * (about 1 KiB for a pool and for each worker; 64 MiB is enough for anything); -ENOMEM.
+ */
+int report_text(const struct report *r, bool full, struct bytes *out);
+/*
+ * Append the JSON, on one line with a newline behind it.  `single`: the object of the first pool,
+ * as PHP-FPM prints it ({} when there is none); otherwise {"pools": [ … ]}.  `full` adds
+ * "processes" to each.  0, -ENOBUFS, -ENOMEM.
+ */
+int report_json(const struct report *r, bool full, bool single, struct bytes *out);
+
+#endif
