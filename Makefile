@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# ganger.  `make` builds the programs in build/, `make demo` shows them behind a real nginx,
+# `make check` installs what testing needs and runs all of it.  `make help` lists the rest.
+#
+# Every room (see src/ROOMS) becomes a static library, and a program is linked with the libraries of
+# its rooms alone, so that a call into a room that the program must not contain fails to link.
+
+VERSION := 0.1.0
+
+BUILD ?= build
+# What is built: release, asan (address and undefined-behaviour sanitizers), clang (warnings are
+# errors), fuzz (libFuzzer).  Each has a folder of its own.
+MODE ?= release
+PREFIX ?= /usr/local
+DESTDIR ?=
+# Turn warnings into errors with WERROR=-Werror; all test builds do.
+WERROR ?=
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# ---------------------------------------------------------------- rooms and their files
+
+ROOMS := base wire conf host board pool report master serve ctl
+
+base_SRC := $(sort $(wildcard src/base/*.c))
+wire_SRC := $(sort $(wildcard src/wire/*.c))
+conf_SRC := $(sort $(wildcard src/conf/*.c))
+host_SRC := $(sort $(wildcard src/host/*.c))
+board_SRC := $(sort $(wildcard src/board/*.c))
+pool_SRC := $(sort $(wildcard src/pool/*.c))
+report_SRC := $(sort $(wildcard src/report/*.c))
+master_SRC := $(sort $(wildcard src/master/*.c))
+serve_SRC := $(sort $(wildcard src/serve/*.c))
+ctl_SRC := $(sort $(wildcard src/ctl/*.c))
+
+# The rooms that a unit test of a room is linked with, highest first, and those of each program.
+base_ROOMS := base
+wire_ROOMS := wire base
+conf_ROOMS := conf base
+host_ROOMS := host base
+board_ROOMS := board base
+pool_ROOMS := pool board host conf base
+report_ROOMS := report board base
+master_ROOMS := master pool board host conf base
+serve_ROOMS := serve report board host wire base
+ctl_ROOMS := ctl report board host conf wire base
+
+ganger_ROOMS := $(master_ROOMS)
+ganger-worker_ROOMS := $(serve_ROOMS)
+gangerctl_ROOMS := $(ctl_ROOMS)
+
+# The libraries each room stands on (pkg-config names).
+conf_PKG := libconfuse
+host_PKG := libcap
+report_PKG := jansson
+master_PKG := libsystemd
+serve_PKG := libsystemd
+ctl_PKG := libsystemd ncursesw
+
+PROGRAMS := $(foreach p,ganger ganger-worker gangerctl,$(if $(wildcard src/$(p).c),$(p)))
+UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*.c)))
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
+FUZZ_ROOMS := report board conf wire base
+
+# ---------------------------------------------------------------- flags
+
+PKG_CONFIG ?= pkg-config
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+ifeq ($(MODE),release)
+CFLAGS ?= -O2 -g
+MODE_CPPFLAGS := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+MODE_CFLAGS := -fstack-protector-strong
+else ifeq ($(MODE),asan)
+CFLAGS ?= -O1 -g
+MODE_CFLAGS := -Werror -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+else ifeq ($(MODE),clang)
+CC := clang
+CFLAGS ?= -O2 -g
+MODE_CPPFLAGS := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+MODE_CFLAGS := -Werror -fstack-protector-strong
+else ifeq ($(MODE),fuzz)
+CC := clang
+CFLAGS ?= -O1 -g
+MODE_CFLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
+else
+$(error MODE is one of release, asan, clang, fuzz)
+endif
+
+ALL_CPPFLAGS = -Isrc -D_GNU_SOURCE -DGANGER_VERSION='"$(VERSION)"' $(MODE_CPPFLAGS) $(CPPFLAGS)
+ALL_CFLAGS = -std=gnu17 -fPIE $(WARNINGS) $(WERROR) $(CFLAGS) $(MODE_CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+
+# $(call libs,ROOM…): what the linker needs for these rooms.
+packages = $(sort $(foreach r,$(1),$($(r)_PKG)))
+libs = $(if $(call packages,$(1)),$(shell $(PKG_CONFIG) --libs $(call packages,$(1))))
+archives = $(foreach r,$(1),$(BUILD)/lib/lib$(r).a)
+
+# `make V=1` shows the commands.
+V ?= 0
+quiet = $(if $(filter 0,$(V)),@printf '  %-4s %s\n' $(1) $(2);)
+
+# ---------------------------------------------------------------- programs
+
+.PHONY: all
+all: $(PROGRAMS:%=$(BUILD)/%)
+
+# Objects are made anew when the compiler or its flags change.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','"'"',$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS))' | cmp -s - $@ || \
+		echo '$(subst ','"'"',$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS))' > $@
+
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# One library for each room; it is written anew, so that a file that is gone leaves it.
+define room_rules
+$(BUILD)/lib/lib$(1).a: $$($(1)_SRC:%.c=$(BUILD)/obj/%.o)
+	@mkdir -p $$(@D) && rm -f $$@
+	$$(call quiet,AR,$$@)ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
+
+define program_rules
+$(BUILD)/$(1): $(BUILD)/obj/src/$(1).o $(call archives,$($(1)_ROOMS))
+	$$(call quiet,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$^ $(call libs,$($(1)_ROOMS))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
+
+# ---------------------------------------------------------------- unit tests and fuzzing
+
+# tests/unit/ROOM-FILE.c, linked with that room and those below it.
+define unit_rules
+$(BUILD)/unit/$(1): $(BUILD)/obj/tests/unit/$(1).o \
+		$(call archives,$($(firstword $(subst -, ,$(1)))_ROOMS))
+	@mkdir -p $$(@D)
+	$$(call quiet,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$^ \
+		$(call libs,$($(firstword $(subst -, ,$(1)))_ROOMS)) -lcmocka
+endef
+$(foreach t,$(UNIT),$(eval $(call unit_rules,$(t))))
+
+.PHONY: unit-build unit
+unit-build: $(UNIT:%=$(BUILD)/unit/%)
+unit: unit-build
+	scripts/run-unit $(UNIT:%=$(BUILD)/unit/%)
+
+define fuzz_rules
+$(BUILD)/fuzz/$(1): $(BUILD)/obj/tests/fuzz/$(1).o $(call archives,$(FUZZ_ROOMS))
+	@mkdir -p $$(@D)
+	$$(call quiet,LD,$$@)$$(CC) $$(ALL_CFLAGS) -fsanitize=fuzzer $$(ALL_LDFLAGS) -o $$@ $$^ $(call libs,$(FUZZ_ROOMS))
+endef
+ifeq ($(MODE),fuzz)
+$(foreach t,$(FUZZ),$(eval $(call fuzz_rules,$(t))))
+.PHONY: fuzz-build
+fuzz-build: $(FUZZ:%=$(BUILD)/fuzz/%)
+endif
+
+.PHONY: asan clang fuzz
+asan:
+	$(MAKE) MODE=asan BUILD=$(BUILD)/asan all
+clang:
+	$(MAKE) MODE=clang BUILD=$(BUILD)/clang all unit-build
+ifneq ($(MODE),fuzz)
+fuzz:
+	$(MAKE) MODE=fuzz BUILD=$(BUILD)/fuzz fuzz-build
+endif
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
