@@ -112,7 +112,7 @@ quiet = $(if $(filter 0,$(V)),@printf '  %-4s %s\n' $(1) $(2);)
 
 # ---------------------------------------------------------------- programs
 
-.PHONY: all
+.PHONY: all help
 all: $(PROGRAMS:%=$(BUILD)/%)
 
 # Objects are made anew when the compiler or its flags change.
@@ -180,8 +180,102 @@ fuzz:
 	$(MAKE) MODE=fuzz BUILD=$(BUILD)/fuzz fuzz-build
 endif
 
+
+# ---------------------------------------------------------------- the checks
+
+# Kept apart from the rest: what runs under valgrind takes long, and these prove nothing there.
+VALGRIND_SKIP :=
+
+C_FILES := $(sort $(wildcard src/*.[ch] src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
+	tests/tools/*.[ch]))
+TIDY := $(sort $(wildcard src/*.c src/*/*.c))
+SHELL_FILES := .ci/run scripts/bootstrap scripts/check scripts/run-fuzz scripts/run-unit \
+	$(wildcard demo/cgi-bin/*.sh)
+
+.PHONY: unit-valgrind fuzz-run tidy format format-check rooms man-lint shell-lint
+
+unit-valgrind: unit-build
+	scripts/run-unit --valgrind $(filter-out $(VALGRIND_SKIP:%=$(BUILD)/unit/%),\
+		$(UNIT:%=$(BUILD)/unit/%))
+
+fuzz-run: fuzz
+	scripts/run-fuzz $(BUILD)/fuzz/fuzz $(FUZZ)
+
+tidy: $(TIDY:%=$(BUILD)/tidy/%.ok)
+	@echo "tidy: $(words $^) files, 0 complaints"
+
+$(BUILD)/tidy/%.ok: % .clang-tidy $(wildcard src/*/*.h)
+	@mkdir -p $(@D)
+	$(call quiet,TIDY,$<)clang-tidy --quiet $< -- -std=gnu17 $(ALL_CPPFLAGS) 2>$@.log || \
+		{ cat $@.log; exit 1; }
+	@touch $@
+
+format:
+	clang-format -i $(C_FILES)
+format-check:
+	clang-format --dry-run -Werror $(C_FILES)
+	@echo "format: $(words $(C_FILES)) files"
+
+rooms: all
+	scripts/check-rooms --source src --build $(BUILD)
+
+man-lint:
+	mandoc -Tlint -W warning $(wildcard man/*.[1-9])
+	@echo "man: $(words $(wildcard man/*.[1-9])) pages"
+
+shell-lint:
+	shellcheck $(SHELL_FILES)
+
+# Everything, from a fresh clone, in under ten minutes on two processors.  LONG=1 runs the long forms of
+# the tests, GANGER_BUILD=DIR the flow tests on another build, PYTEST='-k NAME' some of them.
+.PHONY: check
+check:
+	@MAKE=$(MAKE) BUILD=$(BUILD) scripts/check $(PYTEST)
+
+.PHONY: demo bench
+demo:
+	scripts/demo
+bench:
+	scripts/bootstrap bench
+	$(MAKE) all
+	BUILD=$(BUILD) scripts/bench $(or $(BENCH),cgi)
+
+# ---------------------------------------------------------------- installation
+
+SBINDIR := $(DESTDIR)$(PREFIX)/sbin
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+LIBDIR := $(DESTDIR)$(PREFIX)/lib/ganger
+MANDIR := $(DESTDIR)$(PREFIX)/share/man
+DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/ganger
+SAMPLES := $(sort $(wildcard pools.d/*.conf))
+MANUALS := $(sort $(wildcard man/*.[1-9]))
+
+.PHONY: install uninstall
+install: all
+	install -D -m 755 $(BUILD)/ganger $(SBINDIR)/ganger
+	install -D -m 755 $(BUILD)/gangerctl $(BINDIR)/gangerctl
+	install -D -m 755 $(BUILD)/ganger-worker $(LIBDIR)/ganger-worker
+	install -d $(DOCDIR)/pools.d
+	install -m 644 README.md CHANGELOG.md LICENSE $(DOCDIR)
+	install -m 644 $(SAMPLES) $(DOCDIR)/pools.d
+	set -e; for page in $(MANUALS); do \
+		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+uninstall:
+	rm -f $(SBINDIR)/ganger $(BINDIR)/gangerctl $(LIBDIR)/ganger-worker
+	rm -f $(foreach page,$(MANUALS),$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))
+	rm -rf $(DOCDIR)
+	rmdir --ignore-fail-on-non-empty $(LIBDIR) || true
+
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+help:
+	@echo 'make            the programs, in $(BUILD)/'
+	@echo 'make demo       git, cgit and CGI scripts behind nginx on http://127.0.0.1:8080/'
+	@echo 'make check      everything that is tested'
+	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'make uninstall clean bench format'
+	@echo 'parts of check: asan clang fuzz fuzz-run unit unit-valgrind rooms tidy format-check'
+	@echo '                man-lint shell-lint'
