@@ -10,27 +10,29 @@
  * Line form (PHP-FPM's): "[21-Nov-2026 22:31:40] WARNING: [pool git] text".  On a stderr that is
  * the journal's (JOURNAL_STREAM matches) the stamp is left out and "<4>" stands in front.
  * Arguments that hold foreign bytes must have gone through text_escape(); log_write() itself
- * replaces any control byte that is left with '?', so one call is always one line.
+ * replaces any control byte and any invalid UTF-8 that is left with '?', so one call is always one
+ * line.  errno is kept.  Every main ignores SIGPIPE before it logs.  One thread only.
  */
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
 
 enum log_level { /* PHP-FPM's names and order */
-    LOG_LEVEL_ALERT,
-    LOG_LEVEL_ERROR,
-    LOG_LEVEL_WARNING,
-    LOG_LEVEL_NOTICE,
-    LOG_LEVEL_DEBUG,
+                 LOG_LEVEL_ALERT,
+                 LOG_LEVEL_ERROR,
+                 LOG_LEVEL_WARNING,
+                 LOG_LEVEL_NOTICE,
+                 LOG_LEVEL_DEBUG,
 };
 
 enum log_target { LOG_TARGET_STDERR, LOG_TARGET_FILE, LOG_TARGET_SYSLOG };
 
-/* stderr, notice: what holds before log_open(). */
 /*
- * Direct the log.  For LOG_TARGET_FILE `path` is opened (append, create 0640, no link followed,
- * regular file or character device only); for LOG_TARGET_SYSLOG `path` is the ident and `facility`
+ * Direct the log; before the first call it goes to stderr.  For LOG_TARGET_FILE `path` is opened
+ * (append, create 0640, no link followed, regular file or character device only; "/dev/stderr" and
+ * "/dev/stdout" and their other names mean the descriptors 2 and 1 themselves); for LOG_TARGET_SYSLOG `path` is the ident and `facility`
  * a LOG_* number of <syslog.h>.  On failure the old target stays.
  */
 int log_open(enum log_target target, const char *path, int facility, struct error *err);
@@ -38,10 +40,20 @@ int log_open(enum log_target target, const char *path, int facility, struct erro
 int log_reopen(struct error *err);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
-/* Longest line in bytes (PHP-FPM's log_limit, default 1024); longer ones are cut with "...". */
+/* Longest line in bytes without its newline (PHP-FPM's log_limit); longer ones are cut with "...".
+ * Held between 512 and 65535.  Up to 4095, lines of several writers to one pipe never mix. */
+#define LOG_LIMIT_DEFAULT 1024
 void log_set_limit(size_t bytes);
-/* A worker marks its lines "<LEVEL>" for the master to read, and writes no stamp. */
+/*
+ * From now on this process is a worker, whose stderr the master reads: a line is "<N>text" (N: the
+ * syslog priority of its level), without stamp, level and pool, which the master adds when it
+ * writes the text again.
+ */
 void log_set_worker(void);
+/* The level of a worker's line, whose text begins LOG_MARK_LENGTH bytes further on, or -1 when it
+ * carries no mark (a program or a library wrote it): foreign bytes, to be escaped. */
+#define LOG_MARK_LENGTH 3
+int log_mark_parse(const char *line, size_t length);
 /* "alert" …; -1 when it is none. */
 int log_level_parse(const char *text);
 const char *log_level_name(enum log_level level);
@@ -53,8 +65,9 @@ void log_vwrite(enum log_level level, const char *pool, const char *format, va_l
     __attribute__((format(printf, 3, 0)));
 
 /*
- * Rate limit for messages that a peer can cause: true when this occurrence may be logged.
- * *suppressed receives how many were held back since the last one that was allowed.
+ * Rate limit for messages that a peer can cause: true (1) when this occurrence may be logged.
+ * *suppressed (may be NULL) receives how many were held back since the last one that was allowed.
+ * A zeroed struct is ready for use.
  */
 struct log_limit {
     uint64_t window_start;
