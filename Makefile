@@ -113,7 +113,7 @@ quiet = $(if $(filter 0,$(V)),@printf '  %-4s %s\n' $(1) $(2);)
 # ---------------------------------------------------------------- programs
 
 .PHONY: all help
-all: $(PROGRAMS:%=$(BUILD)/%)
+all: $(call archives,$(ROOMS)) $(PROGRAMS:%=$(BUILD)/%)
 
 # Objects are made anew when the compiler or its flags change.
 $(BUILD)/flags: FORCE
