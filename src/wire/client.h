@@ -16,7 +16,8 @@ struct client_param {
     const char *value;
 };
 
-/* Append BEGIN_REQUEST, all PARAMS and the empty PARAMS record.  0, -ENOBUFS, -ENOMEM. */
+/* Append BEGIN_REQUEST, all PARAMS and the empty PARAMS record.  0, or -ENOBUFS, -ENOMEM, -EINVAL
+ * with nothing appended. */
 int client_begin(struct bytes *out, uint16_t id, uint16_t role, uint8_t flags,
                  const struct client_param *params, size_t count);
 
@@ -24,13 +25,13 @@ enum client_event_type {
     CLIENT_MORE = 0, /* feed more */
     CLIENT_STDOUT,   /* data, length */
     CLIENT_STDERR,   /* data, length */
-    CLIENT_END,      /* app_status, protocol_status */
-    CLIENT_OTHER,    /* a management record: header only */
+    CLIENT_END,      /* app_status, protocol_status; the next byte starts another record */
+    CLIENT_OTHER,    /* a management record: header, and data and length of its whole content */
 };
 struct client_event {
     enum client_event_type type;
     struct record_header header;
-    const uint8_t *data; /* into the fed bytes */
+    const uint8_t *data; /* into the fed bytes; of CLIENT_OTHER kept until the next call */
     size_t length;
     uint32_t app_status;
     uint8_t protocol_status;

@@ -29,10 +29,16 @@ enum params_outcome {
     PARAMS_OK = 0,
     PARAMS_TOO_LARGE = 1, /* a limit was passed; the rest of the stream is to be discarded */
 };
-/* Feed stream bytes.  PARAMS_OK, PARAMS_TOO_LARGE (and ever after), -ENOMEM. */
+/* Feed stream bytes.  PARAMS_OK, PARAMS_TOO_LARGE (and ever after; then no pair is held any more),
+ * -ENOMEM. */
 int params_feed(struct params *p, const void *data, size_t length);
-/* End of the stream.  0, or -EPROTO when a pair is cut short. */
+/* End of the stream.  0, or -EPROTO when a pair is cut short (also one past the limits: what is
+ * skipped is still counted). */
 int params_finish(struct params *p);
+/* Treat the stream as past its limits from here on, for a caller with a budget over several. */
+void params_overflow(struct params *p);
+/* Bytes of memory held by pairs, for such a budget. */
+size_t params_held(const struct params *p);
 
 size_t params_count(const struct params *p);
 /* The i-th pair; both are NUL-terminated behind their length for convenience. */
@@ -40,6 +46,8 @@ void params_get(const struct params *p, size_t i, const char **name, size_t *nam
                 const char **value, size_t *value_length);
 /* The LAST value of `name` (last wins, as PHP), or NULL.  *length may be NULL. */
 const char *params_find(const struct params *p, const char *name, size_t *length);
+/* Shorten the last value of `name` to `length` bytes; nothing when it is absent or not longer. */
+void params_cut(struct params *p, const char *name, size_t length);
 
 /* Append one encoded pair (1-byte lengths up to 127, else 4).  0, -EINVAL above 2^31-1,
  * -ENOBUFS, -ENOMEM. */

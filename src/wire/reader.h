@@ -29,6 +29,8 @@ struct reader;
 
 struct reader_limits {
     struct params_limits params;
+    size_t params_pending; /* memory for parameters of all ids in PARAMS together, when there are
+                              two or more of them (default 4 MiB) */
     unsigned requests;      /* concurrently active ids on one connection; more get END(1) */
     unsigned idle_records;  /* records in a row that make no progress (default 64) */
     size_t values_content;  /* FCGI_GET_VALUES content bytes (default 4096) */

@@ -34,7 +34,8 @@ struct response *response_free(struct response *r);
 
 enum response_outcome {
     RESPONSE_OK = 0,
-    RESPONSE_MALFORMED = 1, /* before any byte was put out: answer 502; err says what and where */
+    RESPONSE_MALFORMED = 1, /* before any byte was put out: answer 502; err says what and where, the
+                               foreign bytes in it escaped.  Ever after, too. */
 };
 /* Program bytes.  What is to be sent is appended to `out` (which must have room for
  * header_limit + length).  RESPONSE_OK, RESPONSE_MALFORMED, -ENOMEM/-ENOBUFS. */
@@ -51,12 +52,14 @@ enum response_end {
 int response_finish(struct response *r);
 
 bool response_header_sent(const struct response *r); /* the header block was put out */
-bool response_body_full(const struct response *r);   /* Content-Length reached: rest is dropped */
+/* Content-Length reached, or a response without a body (HEAD, 204, 304): the rest is dropped. */
+bool response_body_full(const struct response *r);
 unsigned response_status(const struct response *r);  /* 200 when the program named none; 0 before */
 uint64_t response_dropped(const struct response *r); /* body bytes dropped */
 
-/* A complete small answer of our own: "Status: 502 Bad Gateway", text/plain, the reason, and
- * `extra` header lines (each ended by CRLF; may be NULL).  0, -ENOBUFS, -ENOMEM. */
+/* A complete small answer of our own: "Status: 502 Bad Gateway", text/plain, the status and reason
+ * as body (not for HEAD), and `extra` header lines (each ended by CRLF; may be NULL).  0, or
+ * -ENOBUFS, -ENOMEM with nothing appended. */
 int response_error(struct bytes *out, unsigned status, const char *extra, bool head);
 /* "Bad Gateway" …; "Unknown" for a number without a standard name. */
 const char *response_reason(unsigned status);
