@@ -21,16 +21,23 @@ struct board; /* a mapping */
 int board_create(struct board **ret, const char *pool, uint32_t slots, struct error *err);
 /* The memfd, close-on-exec, owned by the board. */
 int board_fd(const struct board *b);
-/* A new read-only descriptor of the same memory, for the status responder; the caller closes it. */
+/* A new read-only descriptor of the same memory, for the status responder; the caller closes it.
+ * Needs /proc.  The memfd's mode is 0600, so its holder cannot open it for writing in turn unless
+ * it runs as the master's own user. */
 int board_reopen_readonly(const struct board *b, struct error *err);
 /* Publish the master's facts (seq is handled here; card->seq is ignored). */
 void board_set_card(struct board *b, const struct board_card *card);
 void board_set_spare_wanted(struct board *b, uint32_t wanted);
-/* Fold the counters of slot `i` (clamped: never backwards, never more than 2^40 at a time) into
- * the header, and empty the slot for its next occupant.  Call before each spawn. */
+/* Fold the counters of slot `i` (clamped: never backwards, never more than BOARD_COUNT_MAX, or
+ * BOARD_AMOUNT_MAX for bytes and microseconds, at a time) into the header, empty the slot, and give
+ * it to its next occupant, which is STARTING.  Call before each spawn.  A `generation` of 0 counts
+ * as 1.  An `i` that does not exist is ignored by all board_slot_* functions. */
+#define BOARD_COUNT_MAX (UINT64_C(1) << 40)
+#define BOARD_AMOUNT_MAX (UINT64_C(1) << 48)
 void board_slot_assign(struct board *b, uint32_t i, uint32_t generation, int32_t pid);
 void board_slot_set_pid(struct board *b, uint32_t i, int32_t pid);
 void board_slot_set_drain(struct board *b, uint32_t i);
+/* The occupant is gone: fold, and leave the slot empty. */
 void board_slot_release(struct board *b, uint32_t i);
 
 /* ---- everybody ---- */
@@ -43,7 +50,8 @@ uint32_t board_slots(const struct board *b);
  * checked; `slot` must exist.  The worker may write its slot only. */
 int board_attach(struct board **ret, int fd, uint32_t slot, struct error *err);
 struct board_slot *board_own_slot(struct board *b);
-/* Store with the sequence counter; copies at most the field's size. */
+/* Store with the sequence counter; copies at most the field's size.  A NULL string is "".  Times are
+ * monotonic microseconds, cpu is microseconds, peak_memory bytes. */
 void board_request_begin(struct board *b, uint64_t now, const char *method, const char *uri,
                          const char *script, const char *user, uint64_t content_length,
                          int32_t program);
@@ -53,7 +61,8 @@ void board_request_end(struct board *b, uint64_t now, uint32_t status, uint64_t 
 void board_worker_state(struct board *b, enum board_worker_state state, uint32_t active);
 /* Idle workers among all slots, as they say. */
 uint32_t board_count_idle(const struct board *b);
-/* Ring the doorbell `fd` when fewer workers are idle than the header asks for.  Never blocks. */
+/* Ring the doorbell `fd` when fewer workers are idle than the header asks for.  Never blocks as long
+ * as `fd` is non-blocking; SIGPIPE must be ignored (the master may be gone). */
 void board_ring(struct board *b, int fd);
 bool board_drain_wanted(const struct board *b);
 /* Count one finished request of `usec` in the histogram; bounds in board_bucket_bound(). */
@@ -79,22 +88,24 @@ struct board_slot_view { /* one slot, copied and clamped: all strings terminated
     struct board_request request;
 };
 struct board_snapshot {
-    struct board_card card;      /* strings terminated, numbers as written */
+    struct board_card
+        card; /* strings terminated, state one of the enum, times and counts clamped */
     bool card_valid;
-    uint32_t slots;              /* views filled: only slots with an occupant */
+    uint32_t slots;                /* views filled: only slots with an occupant */
     struct board_slot_view *views; /* owned by the snapshot */
     /* sums over the living and the gone */
     uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_out, cpu;
     uint64_t buckets[BOARD_BUCKETS];
     uint32_t idle, busy, active_requests;
 };
-/* Copy everything once, bounded retries, never blocks.  0 or -ENOMEM. */
+/* Copy everything once, bounded retries, never blocks.  0, or -ENOMEM with *ret empty. */
 int board_snapshot(const struct board *b, struct board_snapshot *ret);
 void board_snapshot_clear(struct board_snapshot *s);
 
 /* The doorbell: a non-blocking pipe.  fds[0] is the master's, fds[1] goes to the workers. */
 int board_doorbell(int fds[2], struct error *err);
-/* Empty it; returns how many rings there were. */
+/* Empty it; returns how many rings there were.  Reads a bounded number of bytes however fast the
+ * workers ring: use it level-triggered. */
 unsigned board_doorbell_drain(int fd);
 
 #endif

@@ -8,7 +8,9 @@
  *
  * Rules: every field has exactly one writer, named beside it.  There is no lock.  Records of more
  * than one word are guarded by a sequence counter: the writer makes it odd, writes, makes it even;
- * a reader copies and tries again, a bounded number of times.
+ * a reader copies and tries again, a bounded number of times.  Every word in
+ * between is stored with release and loaded with acquire order, which takes the place of fences.
+ * While a slot is empty (generation 0) the master writes the worker's fields of it too.
  *
  * The memory is writable by the pool's user.  Whoever reads it for the master or for status takes
  * every value as gossip: it is clamped and escaped, and never used as pointer, index, size or pid.
@@ -21,67 +23,75 @@
 #define BOARD_VERSION UINT32_C(1)
 #define BOARD_SLOTS_MAX UINT32_C(16384)
 
-enum { BOARD_NAME = 64, BOARD_REASON = 512, BOARD_LISTEN = 256, BOARD_METHOD = 16, BOARD_URI = 512,
-       BOARD_SCRIPT = 256, BOARD_USER = 64 };
+enum {
+    BOARD_NAME = 64,
+    BOARD_REASON = 512,
+    BOARD_LISTEN = 256,
+    BOARD_METHOD = 16,
+    BOARD_URI = 512,
+    BOARD_SCRIPT = 256,
+    BOARD_USER = 64
+};
 
 /* Service time histogram: upper bounds in microseconds, the last bucket is "more". */
 #define BOARD_BUCKETS 16
 
 enum board_pool_state { /* of the pool, set by the master */
-    BOARD_POOL_STARTING = 0,
-    BOARD_POOL_RUNNING = 1,
-    BOARD_POOL_FAILING = 2, /* workers die before their first request: throttled */
-    BOARD_POOL_FAILED = 3,  /* cannot run at all (user gone, address taken) */
-    BOARD_POOL_STOPPING = 4,
+                        BOARD_POOL_STARTING = 0,
+                        BOARD_POOL_RUNNING = 1,
+                        BOARD_POOL_FAILING =
+                            2, /* workers die before their first request: throttled */
+                        BOARD_POOL_FAILED = 3, /* cannot run at all (user gone, address taken) */
+                        BOARD_POOL_STOPPING = 4,
 };
 
 /* Written by the master alone, guarded by `seq`; facts for the status responder. */
 struct board_card {
     _Atomic uint32_t seq;
-    uint32_t state;         /* enum board_pool_state */
-    char name[BOARD_NAME];  /* pool */
-    char kind[16];          /* cgi, fastcgi, status */
-    char pm[16];            /* static, dynamic, ondemand */
+    uint32_t state;            /* enum board_pool_state */
+    char name[BOARD_NAME];     /* pool */
+    char kind[16];             /* cgi, fastcgi, status */
+    char pm[16];               /* static, dynamic, ondemand */
     char listen[BOARD_LISTEN]; /* first address, ", …" for more */
     char reason[BOARD_REASON]; /* why it is failing or failed, "" otherwise */
-    uint64_t start_time;    /* wall clock, microseconds */
-    uint64_t throttled_until; /* wall clock, microseconds; 0 when not throttled */
+    uint64_t start_time;       /* wall clock, microseconds */
+    uint64_t throttled_until;  /* wall clock, microseconds; 0 when not throttled */
     uint32_t max_children;
-    uint32_t total;         /* workers alive now, from the master's own table */
+    uint32_t total; /* workers alive now, from the master's own table */
     uint32_t generation;
-    uint32_t listen_queue;  /* connections waiting; issued by the kernel's sock_diag */
+    uint32_t listen_queue; /* connections waiting; issued by the kernel's sock_diag */
     uint32_t max_listen_queue;
     uint32_t listen_queue_len; /* the limit */
     uint32_t max_active;
     uint32_t max_children_reached;
-    uint64_t spawned;       /* workers ever started */
-    uint64_t exits_ok;      /* workers that left as asked or with status 0 */
-    uint64_t exits_error;   /* with a non-zero status */
-    uint64_t exits_signal;  /* killed by a signal */
+    uint64_t spawned;      /* workers ever started */
+    uint64_t exits_ok;     /* workers that left as asked or with status 0 */
+    uint64_t exits_error;  /* with a non-zero status */
+    uint64_t exits_signal; /* killed by a signal */
     uint64_t spawn_failures;
 };
 
 enum board_worker_state { /* of a slot, set by its worker; PHP-FPM's words in status */
-    BOARD_WORKER_NONE = 0,
-    BOARD_WORKER_STARTING = 1,
-    BOARD_WORKER_IDLE = 2,
-    BOARD_WORKER_BUSY = 3,    /* at least one request in hand */
-    BOARD_WORKER_LEAVING = 4, /* drained, finishing */
+                          BOARD_WORKER_NONE = 0,
+                          BOARD_WORKER_STARTING = 1,
+                          BOARD_WORKER_IDLE = 2,
+                          BOARD_WORKER_BUSY = 3,    /* at least one request in hand */
+                          BOARD_WORKER_LEAVING = 4, /* drained, finishing */
 };
 
 /* Written by the slot's worker, guarded by `seq`: what it serves, or served last. */
 struct board_request {
     _Atomic uint32_t seq;
-    uint32_t running;       /* 1 while it is being served */
-    uint64_t started;       /* monotonic microseconds */
-    uint64_t duration;      /* microseconds, of the last finished one */
+    uint32_t running;  /* 1 while it is being served */
+    uint64_t started;  /* monotonic microseconds */
+    uint64_t duration; /* microseconds, of the last finished one */
     uint64_t content_length;
-    uint64_t cpu;           /* microseconds user+system of the last finished program */
-    uint64_t peak_memory;   /* bytes, ru_maxrss of the last finished program */
-    uint32_t status;        /* response status of the last finished one */
-    int32_t program;        /* pid of the program, for display only */
+    uint64_t cpu;         /* microseconds user+system of the last finished program */
+    uint64_t peak_memory; /* bytes, ru_maxrss of the last finished program */
+    uint32_t status;      /* response status of the last finished one */
+    int32_t program;      /* pid of the program, for display only */
     char method[BOARD_METHOD];
-    char uri[BOARD_URI];    /* raw bytes, cut; escape before use */
+    char uri[BOARD_URI]; /* raw bytes, cut; escape before use */
     char script[BOARD_SCRIPT];
     char user[BOARD_USER];
 };
@@ -93,20 +103,20 @@ struct board_slot {
     _Atomic int32_t pid;                      /* for display; the master keeps its own */
     _Atomic uint64_t start_time;              /* wall clock microseconds */
     /* ---- worker's lines ---- */
-    _Alignas(64) _Atomic uint32_t state;      /* enum board_worker_state */
-    _Atomic uint32_t active;                  /* requests (own worker) or connections (shim) in hand */
-    _Atomic uint64_t accepted;                /* connections accepted */
-    _Atomic uint64_t requests;                /* requests answered */
-    _Atomic uint64_t failed;                  /* of them, answered by ganger itself with an error */
-    _Atomic uint64_t timed_out;               /* request_terminate_timeout hits */
-    _Atomic uint64_t aborted;                 /* client gone or FCGI_ABORT_REQUEST */
-    _Atomic uint64_t slow;                    /* request_slowlog_timeout hits */
-    _Atomic uint64_t bytes_out;               /* response bytes */
-    _Atomic uint64_t cpu;                     /* microseconds of all programs */
-    _Atomic uint64_t peak_memory;             /* largest ru_maxrss seen, bytes */
-    _Atomic uint64_t protocol_errors;         /* connections closed for illegal streams */
-    _Atomic uint64_t params_dropped;          /* refused parameters */
-    _Atomic uint32_t buckets[BOARD_BUCKETS];  /* service time histogram */
+    _Alignas(64) _Atomic uint32_t state; /* enum board_worker_state */
+    _Atomic uint32_t active;             /* requests (own worker) or connections (shim) in hand */
+    _Atomic uint64_t accepted;           /* connections accepted */
+    _Atomic uint64_t requests;           /* requests answered */
+    _Atomic uint64_t failed;             /* of them, answered by ganger itself with an error */
+    _Atomic uint64_t timed_out;          /* request_terminate_timeout hits */
+    _Atomic uint64_t aborted;            /* client gone or FCGI_ABORT_REQUEST */
+    _Atomic uint64_t slow;               /* request_slowlog_timeout hits */
+    _Atomic uint64_t bytes_out;          /* response bytes */
+    _Atomic uint64_t cpu;                /* microseconds of all programs */
+    _Atomic uint64_t peak_memory;        /* largest ru_maxrss seen, bytes */
+    _Atomic uint64_t protocol_errors;    /* connections closed for illegal streams */
+    _Atomic uint64_t params_dropped;     /* refused parameters */
+    _Atomic uint32_t buckets[BOARD_BUCKETS]; /* service time histogram */
     _Alignas(64) struct board_request request;
 };
 
@@ -116,8 +126,9 @@ struct board_header {
     _Atomic uint32_t slots;
     _Atomic uint32_t slot_size;
     _Alignas(64) _Atomic uint32_t spare_wanted; /* master: ring when fewer idle than this */
-    _Atomic uint64_t drained_accepted;  /* master: `accepted` etc. of workers that are gone, */
-    _Atomic uint64_t drained_requests;  /* folded in (clamped) when a slot is reused         */
+    _Atomic uint32_t fold_seq; /* master: odd while counters move from a slot to drained_* */
+    _Atomic uint64_t drained_accepted; /* master: `accepted` etc. of workers that are gone, */
+    _Atomic uint64_t drained_requests; /* folded in (clamped) when a slot is reused         */
     _Atomic uint64_t drained_failed;
     _Atomic uint64_t drained_timed_out;
     _Atomic uint64_t drained_aborted;
@@ -129,6 +140,9 @@ struct board_header {
 };
 
 _Static_assert(sizeof(_Atomic uint64_t) == 8, "lock-free 64-bit atomics are part of the layout");
+
+_Static_assert(sizeof(struct board_card) % 8 == 0 && sizeof(struct board_request) % 8 == 0,
+               "guarded records are copied in whole words");
 
 /* Slots begin at this offset, each sizeof(struct board_slot) long. */
 #define BOARD_SLOTS_OFFSET ((sizeof(struct board_header) + 4095u) & ~(size_t)4095u)

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The board as its users know it.  What the master publishes about the pool, and what a worker
+ * publishes about itself, goes straight to the memory; the memory itself is board/mapping.c's.
+ */
+#include "board/board.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "board/mapping.h"
+#include "board/sequence.h"
+
+int board_create(struct board **ret, const char *pool, uint32_t slots, struct error *err)
+{
+    struct board *b = NULL;
+    struct board_header *header;
+    struct board_card card = {0};
+    int r;
+
+    if (slots < 1 || slots > BOARD_SLOTS_MAX) {
+        return error_set(err, EINVAL, "a scoreboard of %u slots: 1 to %u are allowed", slots,
+                         BOARD_SLOTS_MAX);
+    }
+    r = mapping_make(&b, pool, slots, err);
+    if (r < 0) {
+        return r;
+    }
+    header = mapping_header(b);
+    atomic_store_explicit(&header->version, BOARD_VERSION, memory_order_relaxed);
+    atomic_store_explicit(&header->slots, slots, memory_order_relaxed);
+    atomic_store_explicit(&header->slot_size, (uint32_t)sizeof(struct board_slot),
+                          memory_order_relaxed);
+    atomic_store_explicit(&header->magic, BOARD_MAGIC, memory_order_release);
+    (void)snprintf(card.name, sizeof(card.name), "%s", pool);
+    board_set_card(b, &card);
+    *ret = b;
+    return 0;
+}
+
+int board_fd(const struct board *b)
+{
+    return b->fd;
+}
+
+int board_reopen_readonly(const struct board *b, struct error *err)
+{
+    char path[32];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", b->fd);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return error_errno(err, errno,
+                           "cannot open the scoreboard read-only through %s (is /proc mounted?)",
+                           path);
+    }
+    return fd;
+}
+
+int board_attach(struct board **ret, int fd, uint32_t slot, struct error *err)
+{
+    struct board *b = NULL;
+    int r = mapping_adopt(&b, fd, true, err);
+
+    if (r < 0) {
+        return r;
+    }
+    if (slot >= b->slots) {
+        r = error_set(err, EINVAL, "slot %u: the scoreboard has %u", slot, b->slots);
+        (void)board_free(b);
+        return r;
+    }
+    b->own = slot;
+    *ret = b;
+    return 0;
+}
+
+int board_attach_readonly(struct board **ret, int fd, struct error *err)
+{
+    return mapping_adopt(ret, fd, false, err);
+}
+
+struct board *board_free(struct board *b)
+{
+    if (b != NULL) {
+        mapping_drop(b);
+    }
+    return NULL;
+}
+
+uint32_t board_slots(const struct board *b)
+{
+    return b->slots;
+}
+
+void board_set_card(struct board *b, const struct board_card *card)
+{
+    if (b->writable) {
+        board_sequence_store(&mapping_header(b)->card, card, sizeof(*card));
+    }
+}
+
+void board_set_spare_wanted(struct board *b, uint32_t wanted)
+{
+    if (b->writable) {
+        atomic_store_explicit(&mapping_header(b)->spare_wanted, wanted, memory_order_release);
+    }
+}
+
+struct board_slot *board_own_slot(struct board *b)
+{
+    return mapping_own(b);
+}
+
+void board_worker_state(struct board *b, enum board_worker_state worker_state, uint32_t active)
+{
+    struct board_slot *slot = mapping_own(b);
+
+    if (slot != NULL) {
+        atomic_store_explicit(&slot->active, active, memory_order_relaxed);
+        atomic_store_explicit(&slot->state, (uint32_t)worker_state, memory_order_release);
+    }
+}
+
+/* Idle workers, counted no further than `enough`. */
+static uint32_t count_idle(const struct board *b, uint32_t enough)
+{
+    uint32_t idle = 0;
+
+    for (uint32_t i = 0; i < b->slots && idle < enough; i++) {
+        const struct board_slot *slot = mapping_slot(b, i);
+
+        if (atomic_load_explicit(&slot->generation, memory_order_relaxed) != 0 &&
+            atomic_load_explicit(&slot->state, memory_order_relaxed) == BOARD_WORKER_IDLE) {
+            idle++;
+        }
+    }
+    return idle;
+}
+
+uint32_t board_count_idle(const struct board *b)
+{
+    return count_idle(b, UINT32_MAX);
+}
+
+void board_ring(struct board *b, int fd)
+{
+    uint32_t wanted = atomic_load_explicit(&mapping_header(b)->spare_wanted, memory_order_acquire);
+
+    if (wanted > 0 && fd >= 0 && count_idle(b, wanted) < wanted) {
+        int saved = errno;
+
+        /* A full pipe has been rung enough; a broken one has nobody behind it. */
+        if (write(fd, "!", 1) < 0) {
+            errno = saved;
+        }
+    }
+}
+
+bool board_drain_wanted(const struct board *b)
+{
+    const struct board_slot *slot = mapping_own(b);
+
+    return slot != NULL && atomic_load_explicit(&slot->drain, memory_order_acquire) != 0;
+}
+
+static const uint64_t bucket_bounds[BOARD_BUCKETS] = {
+    500,    1000,   2500,    5000,    10000,   25000,    50000,    100000,
+    250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000, UINT64_MAX,
+};
+
+uint64_t board_bucket_bound(unsigned i)
+{
+    return bucket_bounds[i < BOARD_BUCKETS ? i : BOARD_BUCKETS - 1];
+}
+
+void board_observe(struct board *b, uint64_t usec)
+{
+    struct board_slot *slot = mapping_own(b);
+    unsigned i = 0;
+
+    if (slot == NULL) {
+        return;
+    }
+    while (usec > bucket_bounds[i]) { /* the last bound is the largest number there is */
+        i++;
+    }
+    atomic_fetch_add_explicit(&slot->buckets[i], 1, memory_order_relaxed);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A copy of the whole board, for whoever shows or judges it.  The board may be rewritten at full
+ * speed while we read, by a process that means harm: each word is read once into a local copy, the
+ * copy is clamped, indices and sizes are our own, and every repetition is bounded.
+ */
+#include "board/board.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "board/mapping.h"
+#include "board/sequence.h"
+
+#define FOLD_TRIES 8
+
+#define ACTIVE_MAX (UINT32_C(1) << 16)
+/* Wall clock microseconds up to the year 2255: what every formatter can show. */
+#define TIME_MAX ((UINT64_C(1) << 53) - 1)
+
+static uint64_t at_most(uint64_t value, uint64_t most)
+{
+    return value < most ? value : most;
+}
+
+static uint64_t read_counter(const _Atomic uint64_t *from, uint64_t most)
+{
+    return at_most(atomic_load_explicit(from, memory_order_acquire), most);
+}
+
+static enum board_worker_state read_state(const struct board_slot *slot)
+{
+    switch (atomic_load_explicit(&slot->state, memory_order_acquire)) {
+    case BOARD_WORKER_IDLE:
+        return BOARD_WORKER_IDLE;
+    case BOARD_WORKER_BUSY:
+        return BOARD_WORKER_BUSY;
+    case BOARD_WORKER_LEAVING:
+        return BOARD_WORKER_LEAVING;
+    default: /* an occupied slot whose worker has not spoken, or lies */
+        return BOARD_WORKER_STARTING;
+    }
+}
+
+static void read_slot(const struct board_slot *slot, struct board_slot_view *view)
+{
+    int32_t pid = atomic_load_explicit(&slot->pid, memory_order_acquire);
+
+    view->pid = pid > 0 ? pid : 0;
+    view->start_time = read_counter(&slot->start_time, TIME_MAX);
+    view->state = read_state(slot);
+    view->active =
+        (uint32_t)at_most(atomic_load_explicit(&slot->active, memory_order_acquire), ACTIVE_MAX);
+    view->accepted = read_counter(&slot->accepted, BOARD_COUNT_MAX);
+    view->requests = read_counter(&slot->requests, BOARD_COUNT_MAX);
+    view->failed = read_counter(&slot->failed, BOARD_COUNT_MAX);
+    view->timed_out = read_counter(&slot->timed_out, BOARD_COUNT_MAX);
+    view->aborted = read_counter(&slot->aborted, BOARD_COUNT_MAX);
+    view->slow = read_counter(&slot->slow, BOARD_COUNT_MAX);
+    view->bytes_out = read_counter(&slot->bytes_out, BOARD_AMOUNT_MAX);
+    view->cpu = read_counter(&slot->cpu, BOARD_AMOUNT_MAX);
+    view->peak_memory = read_counter(&slot->peak_memory, BOARD_AMOUNT_MAX);
+    view->protocol_errors = read_counter(&slot->protocol_errors, BOARD_COUNT_MAX);
+    view->params_dropped = read_counter(&slot->params_dropped, BOARD_COUNT_MAX);
+    for (size_t i = 0; i < BOARD_BUCKETS; i++) {
+        view->buckets[i] = atomic_load_explicit(&slot->buckets[i], memory_order_acquire);
+    }
+}
+
+static void read_request(const struct board_slot *slot, struct board_slot_view *view)
+{
+    struct board_request *request = &view->request;
+
+    view->request_valid = board_sequence_load(&slot->request, request, sizeof(*request));
+    if (view->request_valid &&
+        atomic_load_explicit(&slot->generation, memory_order_acquire) != view->generation) {
+        /* What we hold may be the next occupant's. */
+        memset(request, 0, sizeof(*request));
+        view->request_valid = false;
+    }
+    request->running = request->running != 0;
+    request->started = at_most(request->started, BOARD_TOTAL_MAX);
+    request->duration = at_most(request->duration, BOARD_AMOUNT_MAX);
+    request->content_length = at_most(request->content_length, BOARD_TOTAL_MAX);
+    request->cpu = at_most(request->cpu, BOARD_AMOUNT_MAX);
+    request->peak_memory = at_most(request->peak_memory, BOARD_AMOUNT_MAX);
+    request->status = (uint32_t)at_most(request->status, 999);
+    request->program = request->program > 0 ? request->program : 0;
+    request->method[sizeof(request->method) - 1] = '\0';
+    request->uri[sizeof(request->uri) - 1] = '\0';
+    request->script[sizeof(request->script) - 1] = '\0';
+    request->user[sizeof(request->user) - 1] = '\0';
+}
+
+static void read_card(const struct board *b, struct board_snapshot *s)
+{
+    struct board_card *card = &s->card;
+
+    s->card_valid = board_sequence_load(&mapping_header(b)->card, card, sizeof(*card));
+    if (card->state > BOARD_POOL_STOPPING) {
+        card->state = BOARD_POOL_STARTING;
+    }
+    card->name[sizeof(card->name) - 1] = '\0';
+    card->kind[sizeof(card->kind) - 1] = '\0';
+    card->pm[sizeof(card->pm) - 1] = '\0';
+    card->listen[sizeof(card->listen) - 1] = '\0';
+    card->reason[sizeof(card->reason) - 1] = '\0';
+    card->start_time = at_most(card->start_time, TIME_MAX);
+    card->throttled_until = at_most(card->throttled_until, TIME_MAX);
+    card->spawned = at_most(card->spawned, BOARD_TOTAL_MAX);
+    card->exits_ok = at_most(card->exits_ok, BOARD_TOTAL_MAX);
+    card->exits_error = at_most(card->exits_error, BOARD_TOTAL_MAX);
+    card->exits_signal = at_most(card->exits_signal, BOARD_TOTAL_MAX);
+    card->spawn_failures = at_most(card->spawn_failures, BOARD_TOTAL_MAX);
+}
+
+/* The sums start with what workers that are gone have done. */
+static void sums_start(const struct board_header *header, struct board_snapshot *s)
+{
+    s->accepted = read_counter(&header->drained_accepted, BOARD_TOTAL_MAX);
+    s->requests = read_counter(&header->drained_requests, BOARD_TOTAL_MAX);
+    s->failed = read_counter(&header->drained_failed, BOARD_TOTAL_MAX);
+    s->timed_out = read_counter(&header->drained_timed_out, BOARD_TOTAL_MAX);
+    s->aborted = read_counter(&header->drained_aborted, BOARD_TOTAL_MAX);
+    s->slow = read_counter(&header->drained_slow, BOARD_TOTAL_MAX);
+    s->bytes_out = read_counter(&header->drained_bytes_out, BOARD_TOTAL_MAX);
+    s->cpu = read_counter(&header->drained_cpu, BOARD_TOTAL_MAX);
+    for (size_t i = 0; i < BOARD_BUCKETS; i++) {
+        s->buckets[i] = read_counter(&header->drained_buckets[i], BOARD_TOTAL_MAX);
+    }
+    s->slots = 0;
+    s->idle = 0;
+    s->busy = 0;
+    s->active_requests = 0;
+}
+
+/* BOARD_SLOTS_MAX slots of BOARD_AMOUNT_MAX each fit beside BOARD_TOTAL_MAX: nothing wraps. */
+_Static_assert(BOARD_SLOTS_MAX <= (UINT64_C(1) << 62) / BOARD_AMOUNT_MAX, "sums fit");
+
+static void sums_add(struct board_snapshot *s, const struct board_slot_view *view)
+{
+    s->accepted += view->accepted;
+    s->requests += view->requests;
+    s->failed += view->failed;
+    s->timed_out += view->timed_out;
+    s->aborted += view->aborted;
+    s->slow += view->slow;
+    s->bytes_out += view->bytes_out;
+    s->cpu += view->cpu;
+    for (size_t i = 0; i < BOARD_BUCKETS; i++) {
+        s->buckets[i] += view->buckets[i];
+    }
+    s->idle += view->state == BOARD_WORKER_IDLE;
+    s->busy += view->state == BOARD_WORKER_BUSY;
+    s->active_requests += view->active;
+}
+
+static uint32_t slot_generation(const struct board *b, uint32_t i)
+{
+    return atomic_load_explicit(&mapping_slot(b, i)->generation, memory_order_acquire);
+}
+
+/* One pass over all slots; fills at most `capacity` views. */
+static void read_slots(const struct board *b, struct board_snapshot *s, uint32_t capacity)
+{
+    sums_start(mapping_header(b), s);
+    for (uint32_t i = 0; i < b->slots; i++) {
+        struct board_slot_view view = {.index = i, .generation = slot_generation(b, i)};
+
+        if (view.generation == 0) {
+            continue;
+        }
+        read_slot(mapping_slot(b, i), &view);
+        sums_add(s, &view);
+        if (s->slots < capacity) {
+            s->views[s->slots++] = view;
+        }
+    }
+}
+
+int board_snapshot(const struct board *b, struct board_snapshot *ret)
+{
+    const struct board_header *header = mapping_header(b);
+    uint32_t occupied = 0;
+
+    memset(ret, 0, sizeof(*ret));
+    for (uint32_t i = 0; i < b->slots; i++) {
+        occupied += slot_generation(b, i) != 0;
+    }
+    if (occupied > 0) {
+        ret->views = calloc(occupied, sizeof(*ret->views));
+        if (ret->views == NULL) {
+            return -ENOMEM;
+        }
+    }
+    for (int attempt = 0; attempt < FOLD_TRIES; attempt++) {
+        uint32_t before = atomic_load_explicit(&header->fold_seq, memory_order_acquire);
+
+        read_slots(b, ret, occupied);
+        if ((before & 1u) == 0 &&
+            atomic_load_explicit(&header->fold_seq, memory_order_acquire) == before) {
+            break;
+        }
+    }
+    for (uint32_t i = 0; i < ret->slots; i++) {
+        read_request(mapping_slot(b, ret->views[i].index), &ret->views[i]);
+    }
+    read_card(b, ret);
+    return 0;
+}
+
+void board_snapshot_clear(struct board_snapshot *s)
+{
+    if (s != NULL) {
+        free(s->views);
+        memset(s, 0, sizeof(*s));
+    }
+}
