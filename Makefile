@@ -97,7 +97,7 @@ else
 $(error MODE is one of release, asan, clang, fuzz)
 endif
 
-ALL_CPPFLAGS = -Isrc -D_GNU_SOURCE -DGANGER_VERSION='"$(VERSION)"' $(MODE_CPPFLAGS) $(CPPFLAGS)
+ALL_CPPFLAGS = -Isrc -D_GNU_SOURCE= -DGANGER_VERSION='"$(VERSION)"' $(MODE_CPPFLAGS) $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu17 -fPIE $(WARNINGS) $(WERROR) $(CFLAGS) $(MODE_CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
