@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The addresses of a config are canonical; those that a person types are not.  Whatever has a
+ * slash in it, or names an existing file, is a path and is made absolute here.
+ */
+
+#include "ctl/place.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/text.h"
+
+static bool is_path(const char *text)
+{
+    if (text[0] == '\0' || text[0] == '@' || text[0] == '[' || text_starts(text, "systemd:"))
+        return false;
+    return strchr(text, '/') != NULL || access(text, F_OK) == 0;
+}
+
+int place_parse(struct address *ret, const char *text, struct error *err)
+{
+    char shown[256];
+    if (text_starts(text, "systemd:"))
+        return error_set(err, EINVAL,
+                         "'%s' is no place to connect to: name the socket that systemd listens on",
+                         text_escape_fixed(shown, sizeof shown, text, strlen(text)));
+    if (!is_path(text) || (text[0] == '/' && strstr(text, "/..") == NULL))
+        return address_parse(ret, text, err);
+    char *whole = realpath(text, NULL);
+    if (whole == NULL)
+        return error_errno(err, errno, "cannot connect to %s",
+                           text_escape_fixed(shown, sizeof shown, text, strlen(text)));
+    int rc = address_parse(ret, whole, err);
+    free(whole);
+    return rc;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_CTL_PLACE_H
+#define GANGER_CTL_PLACE_H
+
+/* Where an operator wants to connect to. */
+
+#include "base/error.h"
+#include "host/socket.h"
+
+/* As address_parse(), for a place to connect to: a path may be relative, lead through ".." and
+ * through links, as a shell completes it; systemd:NAME is refused.  0 or negative with err. */
+int place_parse(struct address *ret, const char *text, struct error *err);
+
+#endif
