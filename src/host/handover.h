@@ -42,9 +42,9 @@ enum channel_word {
 };
 
 struct channel_message {
-    uint32_t word;   /* enum channel_word */
+    uint32_t word; /* enum channel_word */
     uint32_t number;
-    char name[64];   /* pool, terminated */
+    char name[64]; /* pool, terminated */
 };
 
 /* A pair of non-blocking, close-on-exec SEQPACKET sockets.  0 or negative. */

@@ -4,7 +4,9 @@
 
 /*
  * Users and groups.  Looked up once, in the parent, never in a forked child and never while
- * serving.  Numeric ids need no passwd entry; they then have no supplementary groups.
+ * serving.  Digits are always a number, never a name; a number needs no passwd entry and then has
+ * no supplementary groups.  4294967295 (-1) is refused.  NSS may be slow or hang: not for a process
+ * that must not.
  */
 
 #include <stdbool.h>
@@ -15,9 +17,9 @@
 struct identity {
     uid_t uid;
     gid_t gid;
-    gid_t *groups; /* supplementary, owned */
+    gid_t *groups; /* supplementary, as initgroups() would set them; sorted, unique, owned */
     size_t group_count;
-    char *name;    /* as configured, owned */
+    char *name; /* as configured, owned */
 };
 
 enum identity_outcome { IDENTITY_UNKNOWN = 1 /* no such user or group; err names it */ };

@@ -10,11 +10,13 @@
 #include <sys/types.h>
 #include "base/error.h"
 
-void process_set_name(const char *name);  /* comm, cut at 15 bytes */
-void process_become_subreaper(void);      /* orphans of workers come to us */
-void process_undumpable(void);            /* no core, no ptrace by the same uid */
-bool process_signals_normalise(void);     /* all dispositions default, mask empty, SIGPIPE ignored */
-int process_raise_files_limit(uint64_t wanted, struct error *err); /* RLIMIT_NOFILE soft */
+void process_set_name(const char *name); /* comm, cut at 15 bytes */
+void process_become_subreaper(void);     /* orphans of workers come to us */
+void process_undumpable(void);           /* no core, no ptrace by the same uid */
+bool process_signals_normalise(void); /* nothing inherited ignored, mask empty; SIGPIPE ignored */
+/* Soft RLIMIT_NOFILE up to `wanted`, the hard one too where allowed; never down.  Negative when it
+ * stays below `wanted` (it then is as high as the hard limit lets it). */
+int process_raise_files_limit(uint64_t wanted, struct error *err);
 /* Pids of our direct children as the kernel lists them, zombies too; malloc'd.  0 or negative. */
 int process_children(pid_t **ret, size_t *ret_count, struct error *err);
 /* The folder that holds /proc/self/exe, malloc'd; NULL on failure. */
@@ -25,12 +27,16 @@ char *process_program_folder(void);
  * to walk the path), *ret_path malloc'd for messages; or negative with err naming both places.
  */
 int process_open_sibling(const char *name, char **ret_path, struct error *err);
-/* Write our pid into `path` (0644, replaced by rename, flocked on *ret_fd while we live).
- * 0, PROCESS_PID_TAKEN when another ganger holds it, negative. */
+/* Write our pid into `path` (0644, replaced by rename, flocked on *ret_fd while we live; call it
+ * after process_daemonise()).  The file is the caller's to unlink at the end.  0, PROCESS_PID_TAKEN when another ganger holds it, negative. */
 enum { PROCESS_PID_TAKEN = 1 };
 int process_pid_file(const char *path, int *ret_fd, struct error *err);
-/* Detach as a daemon; the parent exits with the status that arrives when the child calls
- * process_daemon_ready(), or 1 when it dies before.  0 in the child; negative. */
+/*
+ * Detach as a daemon: new session, folder "/", 0 and 1 on /dev/null.  The command exits with 0 when
+ * the daemon calls process_daemon_ready(), with 1 when it dies before (or after ten minutes).
+ * Returns only in the daemon: 0, or negative.  process_daemon_ready() also puts stderr on
+ * /dev/null (a log that goes to stderr ends there), and does nothing in a process that is no daemon.
+ */
 int process_daemonise(struct error *err);
 void process_daemon_ready(void);
 

@@ -17,7 +17,13 @@
 #include <sys/un.h>
 #include "base/error.h"
 
-enum address_family { ADDRESS_UNIX, ADDRESS_ABSTRACT, ADDRESS_INET, ADDRESS_INET6, ADDRESS_SYSTEMD };
+enum address_family {
+    ADDRESS_UNIX,
+    ADDRESS_ABSTRACT,
+    ADDRESS_INET,
+    ADDRESS_INET6,
+    ADDRESS_SYSTEMD
+};
 
 #define ADDRESS_TEXT_MAX 256
 struct address {
@@ -29,27 +35,34 @@ struct address {
 };
 
 /*
- * "/path", "@abstract", "host:port" (numeric IPv4 or "localhost"), "[v6]:port", "port" (all IPv4
- * addresses as PHP-FPM's fallback, else IPv6 any), "systemd:NAME".  No name service is asked.
+ * "/path" (at most 107 bytes, no ".."), "@abstract", "host:port" (numeric IPv4, "localhost" or "*"),
+ * "[v6]:port", "port" (every IPv4 address), "systemd:NAME".  Ports are 1 to 65535; a v4-mapped IPv6
+ * address becomes the IPv4 one.  No name service and no file system is asked.
  * 0 or -EINVAL with err saying what is allowed.
  */
 int address_parse(struct address *ret, const char *text, struct error *err);
 
 struct socket_plan {
     struct address address;
-    int backlog;    /* -1: as large as the kernel allows (somaxconn) */
-    uid_t owner;    /* (uid_t)-1: leave */
-    gid_t group;    /* (gid_t)-1: leave */
-    mode_t mode;    /* unix path sockets */
-    bool nonblock;  /* O_NONBLOCK on the listening socket (ganger's own workers) */
+    int backlog;   /* -1: as large as the kernel allows (somaxconn) */
+    uid_t owner;   /* (uid_t)-1: leave */
+    gid_t group;   /* (gid_t)-1: leave */
+    mode_t mode;   /* unix path sockets */
+    bool nonblock; /* O_NONBLOCK on the listening socket (ganger's own workers) */
 };
 
 enum socket_outcome {
-    SOCKET_IN_USE = 1,    /* another process is listening there */
+    SOCKET_IN_USE = 1,       /* another process is listening there */
     SOCKET_NOT_A_SOCKET = 2, /* the path exists and is something else */
 };
-/* Bind and listen.  0 with *ret_fd set (>= 3, close-on-exec),
- * SOCKET_IN_USE, SOCKET_NOT_A_SOCKET, or negative. */
+/*
+ * Bind and listen.  0 with *ret_fd set (>= 3, close-on-exec), SOCKET_IN_USE, SOCKET_NOT_A_SOCKET, or
+ * negative; err is set in all cases but 0.  For a path: its folder must exist and not be writable by
+ * everybody (unless sticky); a dead socket under the name is replaced.  A backlog above
+ * socket_backlog_limit() is cut by the kernel without a word: the caller compares.  Sets the
+ * process's umask for a moment: single-threaded callers only.  May take some 20 ms for a dead socket
+ * and 0.5 s when another process holds a lock on the folder.
+ */
 int socket_listen(const struct socket_plan *plan, int *ret_fd, struct error *err);
 /* Unlink the path of a unix socket that we bound, but only while it is still that very inode. */
 void socket_unlink(const struct address *address, int fd);
@@ -57,10 +70,15 @@ void socket_unlink(const struct address *address, int fd);
 bool socket_still_there(const struct address *address, int fd);
 /* net.core.somaxconn. */
 int socket_backlog_limit(void);
-/* Connect, blocking with a deadline of `timeout_usec`.  The descriptor or negative. */
+/* Connect, waiting (also for room in a full backlog) at most `timeout_usec`.  The descriptor
+ * (blocking, close-on-exec) or negative; -ETIMEDOUT. */
 int socket_connect(const struct address *address, uint64_t timeout_usec, struct error *err);
 
-/* listen.allowed_clients: one address or CIDR block; v4-mapped v6 addresses compare as v4. */
+/*
+ * listen.allowed_clients: one address or CIDR block; v4-mapped v6 addresses compare as v4, so
+ * "::/0" holds no IPv4 client.  Zones and bits set beyond the prefix are refused.  No block matches
+ * a unix peer.
+ */
 struct client_block {
     bool v6;
     uint8_t bytes[16];
