@@ -138,6 +138,15 @@ BROKEN = {
 }
 
 
+def test_part_of_a_header(tree):
+    """bytes_part.c may implement what bytes.h declares; without that header it may not."""
+    text = "int bytes_more(void);\nint bytes_more(void)\n{\n    return 0;\n}\n"
+    tree.add("base/bytes_part.c", text)
+    assert tree.check()[0] == 0
+    tree.add("base/nobytes_part.c", text.replace("bytes_more", "nobytes_more"))
+    assert ["exports nobytes_more" in fault for fault in tree.faults()] == [True]
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken(tree, name):
     file, text, fault = BROKEN[name]
