@@ -2,15 +2,12 @@
 /* gangerctl: argv in, one call into ctl/, its exit status out. */
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/clock.h"
-#include "base/descriptor.h"
-#include "base/number.h"
-#include "base/text.h"
+#include "ctl/argument.h"
 #include "ctl/ctl.h"
-#include "wire/record.h"
 
 /* Options without a letter. */
 enum {
@@ -56,16 +53,6 @@ static const char usage_text[] =
     "request exits with 0 below Status 400, 22 from there on, 1 without a proper response,\n"
     "7 when it cannot connect, 28 on a time limit.  See gangerctl(1).\n";
 
-static int complain(const char *format, const char *word)
-{
-    char text[256];
-    text_escape_fixed(text, sizeof text, word, strlen(word));
-    fputs("gangerctl: ", stderr);
-    fprintf(stderr, format, text);
-    fputs("\nTry 'gangerctl -h'.\n", stderr);
-    return CTL_USAGE;
-}
-
 /* ---- status ---- */
 
 static int run_status(const char *directory, int argc, char **argv)
@@ -97,54 +84,12 @@ static int run_status(const char *directory, int argc, char **argv)
         }
     }
     if (argc - optind > 1)
-        return complain("status takes one pool; what is \"%s\"?", argv[optind + 1]);
+        return argument_wrong("status takes one pool; what is \"", argv[optind + 1], "\"?");
     o.pool = argv[optind];
     return ctl_status(&o);
 }
 
 /* ---- request ---- */
-
-static int set_duration(uint64_t *ret, const char *option, const char *text)
-{
-    if (number_parse_duration(text, ret) == 0 && *ret > 0)
-        return 0;
-    fprintf(stderr, "gangerctl: %s takes a time such as 60, 1.5s or 200ms\n", option);
-    return -1;
-}
-
-static int set_count(unsigned *ret, const char *text)
-{
-    uint64_t count;
-    if (number_parse(text, 1000000, &count) < 0 || count == 0) {
-        fputs("gangerctl: -n takes a number from 1 to 1000000\n", stderr);
-        return -1;
-    }
-    *ret = (unsigned)count;
-    return 0;
-}
-
-static int set_role(uint16_t *ret, const char *text)
-{
-    if (strcmp(text, "responder") == 0)
-        *ret = FCGI_RESPONDER;
-    else if (strcmp(text, "authorizer") == 0)
-        *ret = FCGI_AUTHORIZER;
-    else
-        return complain("--role is responder or authorizer, not \"%s\"", text), -1;
-    return 0;
-}
-
-static int set_stderr(enum ctl_stderr *ret, const char *text)
-{
-    static const char *const words[] = {"show", "raw", "hide"};
-    for (unsigned i = 0; i < 3; i++) {
-        if (strcmp(text, words[i]) == 0) {
-            *ret = (enum ctl_stderr)i;
-            return 0;
-        }
-    }
-    return complain("--stderr is show, raw or hide, not \"%s\"", text), -1;
-}
 
 static const struct option request_options[] = {
     {"method", required_argument, NULL, 'X'},
@@ -165,7 +110,7 @@ static const struct option request_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-/* Options that take a value.  0 or -1. */
+/* Options that take a value.  0 or CTL_USAGE. */
 static int set_value(struct ctl_request_options *o, const char **headers, const char **params,
                      int option)
 {
@@ -186,24 +131,24 @@ static int set_value(struct ctl_request_options *o, const char **headers, const 
         o->output = optarg;
         return 0;
     case 'n':
-        return set_count(&o->count, optarg);
+        return argument_count(&o->count, "-n", optarg);
     case LONG_SCRIPT:
         o->script = optarg;
         return 0;
     case LONG_ROLE:
-        return set_role(&o->role, optarg);
+        return argument_role(&o->role, optarg);
     case LONG_STDERR:
-        return set_stderr(&o->stderr_mode, optarg);
+        return argument_stderr(&o->stderr_mode, optarg);
     case LONG_TIMEOUT:
-        return set_duration(&o->timeout, "--timeout", optarg);
+        return argument_duration(&o->timeout, "--timeout", optarg);
     case LONG_MAX_TIME:
-        return set_duration(&o->max_time, "--max-time", optarg);
+        return argument_duration(&o->max_time, "--max-time", optarg);
     default:
-        return -1; /* getopt has said why */
+        return CTL_USAGE; /* getopt has said why */
     }
 }
 
-/* A positive number is an exit status; 0 to go on; -1 for a mistake. */
+/* 0 or CTL_USAGE. */
 static int read_request(struct ctl_request_options *o, const char **headers, const char **params,
                         int argc, char **argv, bool *help)
 {
@@ -216,19 +161,15 @@ static int read_request(struct ctl_request_options *o, const char **headers, con
             o->timing = true;
         else if (c == 'h')
             *help = true;
-        else if (set_value(o, headers, params, c) < 0)
-            return -1;
+        else if (set_value(o, headers, params, c) != 0)
+            return CTL_USAGE;
     }
     return 0;
 }
 
 static int run_request(int argc, char **argv)
 {
-    struct ctl_request_options o = {
-        .timeout = 60 * CLOCK_SEC,
-        .count = 1,
-        .role = FCGI_RESPONDER,
-    };
+    struct ctl_request_options o = {.count = 1};
     bool help = false;
     const char **headers = calloc((size_t)argc, sizeof *headers);
     const char **params = calloc((size_t)argc, sizeof *params);
@@ -242,11 +183,11 @@ static int run_request(int argc, char **argv)
             fputs(usage_text, stdout);
             status = CTL_OK;
         } else if (argc - optind < 1) {
-            status =
-                complain("%s needs a SOCKET: a path, @abstract, host:port or [v6]:port", "request");
+            status = argument_wrong(
+                "request needs a SOCKET: a path, @abstract, host:port or [v6]:port", "", "");
         } else if (argc - optind > 2) {
-            status =
-                complain("request takes a SOCKET and a /PATH; what is \"%s\"?", argv[optind + 2]);
+            status = argument_wrong("request takes a SOCKET and a /PATH; what is \"",
+                                    argv[optind + 2], "\"?");
         } else {
             o.socket = argv[optind];
             o.path = argv[optind + 1];
@@ -258,33 +199,6 @@ static int run_request(int argc, char **argv)
     return status;
 }
 
-/* ---- which ---- */
-
-/* Planned, and known by name so that nobody looks for a spelling mistake. */
-static const char *const later[] = {"top",   "reload", "restart", "stop",
-                                    "start", "scale",  "reopen",  "upgrade",
-                                    "quit",  "test",   "bench",   "proxy-config"};
-
-static int unknown(const char *word)
-{
-    static const char *const known[] = {"status", "request"};
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-        if (strcmp(word, later[i]) == 0) {
-            fprintf(stderr, "gangerctl: %s is not yet supported by this version\n", word);
-            return CTL_USAGE;
-        }
-    }
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (text_distance(word, known[i], 3) < 3) {
-            char text[128];
-            fprintf(stderr, "gangerctl: \"%s\" is no subcommand; did you mean %s?\n",
-                    text_escape_fixed(text, sizeof text, word, strlen(word)), known[i]);
-            return CTL_USAGE;
-        }
-    }
-    return complain("\"%s\" is no subcommand; there are status and request", word);
-}
-
 int main(int argc, char **argv)
 {
     static const struct option longs[] = {
@@ -294,8 +208,6 @@ int main(int argc, char **argv)
         {NULL, 0, NULL, 0},
     };
     const char *directory = NULL;
-    if (descriptor_open_standard() < 0)
-        return CTL_FAILED;
     /* '+': what follows the subcommand is the subcommand's. */
     for (int c; (c = getopt_long(argc, argv, "+r:hV", longs, NULL)) != -1;) {
         if (c == 'r') {
@@ -323,5 +235,5 @@ int main(int argc, char **argv)
         return run_status(directory, argc, argv);
     if (strcmp(word, "request") == 0)
         return run_request(argc, argv);
-    return unknown(word);
+    return argument_unknown(word);
 }

@@ -47,10 +47,10 @@ struct ctl_request_options {
     const char *data;   /* text, "@file" or "-"; NULL: no body */
     const char *output; /* file for the body; NULL: stdout */
     const char *script; /* SCRIPT_FILENAME */
-    uint64_t timeout;   /* microseconds in which nothing moves */
+    uint64_t timeout;   /* microseconds in which nothing moves; 0: 60 s */
     uint64_t max_time;  /* microseconds for one request; 0: no limit of its own */
     unsigned count;     /* requests, one after the other on one connection; at least 1 */
-    uint16_t role;      /* enum fcgi_role */
+    uint16_t role;      /* enum fcgi_role; 0: responder */
     enum ctl_stderr stderr_mode;
     bool include; /* print the response header, too */
     bool verbose;

@@ -288,9 +288,17 @@ static void print_variables(const struct request *r)
 
 int ctl_request(const struct ctl_request_options *options)
 {
-    struct request r = {.options = options, .link = {.fd = -1}, .output = -1};
+    struct ctl_request_options filled = *options;
+    struct request r = {.options = &filled, .link = {.fd = -1}, .output = -1};
     struct error err = ERROR_NONE;
 
+    if (filled.timeout == 0)
+        filled.timeout = 60 * CLOCK_SEC;
+    if (filled.role == 0)
+        filled.role = FCGI_RESPONDER;
+    /* Nothing that is opened here may land on a standard descriptor that is closed. */
+    if (descriptor_open_standard() < 0)
+        return CTL_FAILED;
     /* A peer or a reader of our output that is gone is a result, not an accident. */
     signal(SIGPIPE, SIG_IGN);
     head_init(&r.head);

@@ -81,7 +81,7 @@ static const char *remedy(int rc)
     case EAGAIN:
         return "; its status pool is too busy: try again";
     default:
-        return "; is ganger running, and with this runtime directory? (-r DIR names another)";
+        return "; is ganger running, with this runtime directory? (-r DIR names another)";
     }
 }
 
@@ -209,6 +209,8 @@ int ctl_status(const struct ctl_status_options *options)
     struct answer answer = {.err = ERROR_NONE};
     int status = CTL_UNREACHABLE;
 
+    if (descriptor_open_standard() < 0)
+        return CTL_UNREACHABLE;
     signal(SIGPIPE, SIG_IGN);
     head_init(&answer.head);
     bytes_init(&answer.page, PAGE_MAX);
