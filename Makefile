@@ -138,7 +138,7 @@ $(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
 
 define program_rules
 $(BUILD)/$(1): $(BUILD)/obj/src/$(1).o $(call archives,$($(1)_ROOMS))
-	$$(call quiet,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$^ $(call libs,$($(1)_ROOMS))
+	$$(call quiet,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call libs,$($(1)_ROOMS))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
 
@@ -150,7 +150,7 @@ $(BUILD)/unit/$(1): $(BUILD)/obj/tests/unit/$(1).o \
 		$(call archives,$($(firstword $(subst -, ,$(1)))_ROOMS))
 	@mkdir -p $$(@D)
 	$$(call quiet,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$^ \
-		$(call libs,$($(firstword $(subst -, ,$(1)))_ROOMS)) -lcmocka
+		$$(call libs,$($(firstword $(subst -, ,$(1)))_ROOMS)) -lcmocka
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rules,$(t))))
 
@@ -162,7 +162,7 @@ unit: unit-build
 define fuzz_rules
 $(BUILD)/fuzz/$(1): $(BUILD)/obj/tests/fuzz/$(1).o $(call archives,$(FUZZ_ROOMS))
 	@mkdir -p $$(@D)
-	$$(call quiet,LD,$$@)$$(CC) $$(ALL_CFLAGS) -fsanitize=fuzzer $$(ALL_LDFLAGS) -o $$@ $$^ $(call libs,$(FUZZ_ROOMS))
+	$$(call quiet,LD,$$@)$$(CC) $$(ALL_CFLAGS) -fsanitize=fuzzer $$(ALL_LDFLAGS) -o $$@ $$^ $$(call libs,$(FUZZ_ROOMS))
 endef
 ifeq ($(MODE),fuzz)
 $(foreach t,$(FUZZ),$(eval $(call fuzz_rules,$(t))))
@@ -206,7 +206,7 @@ tidy: $(TIDY:%=$(BUILD)/tidy/%.ok)
 
 $(BUILD)/tidy/%.ok: % .clang-tidy $(wildcard src/*/*.h)
 	@mkdir -p $(@D)
-	$(call quiet,TIDY,$<)clang-tidy --quiet $< -- -std=gnu17 $(ALL_CPPFLAGS) 2>$@.log || \
+	$(call quiet,TIDY,$<)clang-tidy --quiet $< -- -std=gnu17 $(ALL_CPPFLAGS) >$@.log 2>&1 || \
 		{ cat $@.log; exit 1; }
 	@touch $@
 
