@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a gang, and what its events mean for it.
+ *
+ * Invariants: exactly one of {not opened, opened, failed}; workers exist only in an opened one.
+ * The table of workers is private: nothing on the board, and no word on a channel, is ever used as
+ * an index, a pid or a size (CVE-2021-21703 was that mistake).
+ */
+#include "pool/gang_struct.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/descriptor.h"
+
+void gang_say(struct gang *g, enum log_level level, const char *format, ...)
+{
+    char text[ERROR_TEXT_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    g->hooks.say(g->hooks.cookie, g, level, text);
+}
+
+void gang_set_reason(struct gang *g, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(g->reason, sizeof(g->reason), format, arguments);
+    va_end(arguments);
+}
+
+/* ---- making and ending ---- */
+
+int gang_new(struct gang **ret, const struct conf_pool *pool, const struct pool_context *context,
+             const struct gang_hooks *hooks, uint64_t now, uint64_t wall, struct error *err)
+{
+    uint32_t slots = pool->pm_max_children == 0 ? 1 : pool->pm_max_children;
+    struct gang *g = calloc(1, sizeof(*g));
+
+    if (g == NULL)
+        return error_errno(err, ENOMEM, "pool");
+    if (slots > BOARD_SLOTS_MAX)
+        slots = BOARD_SLOTS_MAX;
+    g->pool = pool;
+    g->context = context;
+    g->hooks = *hooks;
+    g->bell[0] = g->bell[1] = -1;
+    g->wall_offset = (int64_t)(wall - now);
+    g->slots = slots;
+    g->workers = calloc(slots, sizeof(*g->workers));
+    if (g->workers == NULL) {
+        free(g);
+        return error_errno(err, ENOMEM, "%u workers", slots);
+    }
+    for (uint32_t i = 0; i < slots; i++)
+        worker_init(&g->workers[i], i);
+    int r = board_create(&g->board, pool->name, slots, err);
+    if (r < 0) {
+        (void)gang_free(g);
+        return r;
+    }
+    gang_publish(g, now);
+    *ret = g;
+    return 0;
+}
+
+int gang_open(struct gang *g, struct error *err)
+{
+    struct gang_watch watch = {.kind = GANG_WATCH_BELL};
+    int r = ports_open(&g->ports, g->pool, err);
+
+    if (r < 0)
+        return r;
+    r = plan_make(&g->plan, g->pool, g->context, &g->ports, err);
+    g->planned = true;
+    if (r == 0)
+        r = board_doorbell(g->bell, err);
+    if (r == 0) {
+        watch.fd = g->bell[0];
+        r = g->hooks.watch(g->hooks.cookie, g, &watch);
+        if (r < 0)
+            (void)error_errno(err, -r, "cannot watch the doorbell");
+    }
+    if (r < 0) {
+        descriptor_close(&g->bell[0]);
+        descriptor_close(&g->bell[1]);
+        ports_unlink(&g->ports);
+        ports_close(&g->ports);
+        return r;
+    }
+    g->opened = true;
+    return 0;
+}
+
+void gang_fail(struct gang *g, const char *reason)
+{
+    g->failed = true;
+    gang_set_reason(g, "%s", reason);
+}
+
+void gang_feed(struct gang *g, struct gang *const *gangs, size_t count)
+{
+    g->fed = gangs;
+    g->fed_count = count;
+}
+
+struct gang *gang_free(struct gang *g)
+{
+    struct gang_watch watch = {.kind = GANG_WATCH_BELL};
+
+    if (g == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < g->slots; i++) {
+        struct worker *w = &g->workers[i];
+        struct output output;
+
+        gang_hear_unwatch(g, w, GANG_WATCH_REPORT, w->report);
+        gang_hear_unwatch(g, w, GANG_WATCH_CHANNEL, w->channel);
+        gang_hear_unwatch(g, w, GANG_WATCH_OUTPUT, w->output.fd);
+        worker_forget(w, &output);
+        output_close(&output, NULL, NULL);
+    }
+    gang_hear_close(g);
+    watch.fd = g->bell[0];
+    if (watch.fd >= 0)
+        g->hooks.unwatch(g->hooks.cookie, g, &watch);
+    descriptor_close(&g->bell[0]);
+    descriptor_close(&g->bell[1]);
+    ports_close(&g->ports);
+    if (g->planned)
+        plan_clear(&g->plan);
+    g->board = board_free(g->board);
+    free(g->workers);
+    free(g);
+    return NULL;
+}
+
+/* ---- events ---- */
+
+enum lifecycle_action gang_event(struct gang *g, struct worker *w, enum lifecycle_event event,
+                                 uint64_t now)
+{
+    enum lifecycle_state before = w->state;
+    enum lifecycle_action action = worker_event(w, event, g->context->process_control_timeout, now);
+
+    switch (action) {
+    case LIFECYCLE_DO_ALARM:
+        gang_say(g, LOG_LEVEL_ALERT, "worker %d: event \"%s\" cannot be in state \"%s\"; ignored",
+                 (int)w->pid, lifecycle_event_name(event), lifecycle_state_name(before));
+        break;
+    case LIFECYCLE_DO_SERVE:
+        if (!g->proven)
+            gang_say(g, LOG_LEVEL_DEBUG, "worker %d is ready", (int)w->pid);
+        g->proven = true;
+        break;
+    case LIFECYCLE_DO_ASK:
+        board_slot_set_drain(g->board, w->slot);
+        break;
+    case LIFECYCLE_DO_TERMINATE:
+    case LIFECYCLE_DO_KILL:
+        if (event == LIFECYCLE_DEADLINE)
+            gang_say(g, LOG_LEVEL_WARNING, "worker %d has not left in time; sent %s", (int)w->pid,
+                     action == LIFECYCLE_DO_KILL ? "SIGKILL" : "SIGTERM");
+        break;
+    case LIFECYCLE_DO_GIVE_UP:
+        gang_set_reason(g, "a worker was not ready within %llu seconds",
+                        (unsigned long long)(WORKER_START_TIMEOUT / CLOCK_SEC));
+        gang_start_failed(g, now);
+        break;
+    default:
+        break;
+    }
+    return action;
+}
+
+void gang_start_failed(struct gang *g, uint64_t now)
+{
+    if (throttle_failed(&g->throttle, now))
+        gang_say(g, LOG_LEVEL_WARNING, "is failing: %s; trying again in %llu ms, then less often",
+                 g->reason, (unsigned long long)(g->throttle.pause / CLOCK_MSEC));
+    g->next_look = now + GANG_LOOK_EVERY;
+}
+
+void gang_proved(struct gang *g)
+{
+    g->proven = true;
+    if (!throttle_proved(&g->throttle))
+        return;
+    g->reason[0] = '\0';
+    gang_say(g, LOG_LEVEL_NOTICE, "is running again");
+}
+
+void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now)
+{
+    static const enum lifecycle_event orders[] = {
+        [GANG_STOP_DRAIN] = LIFECYCLE_DRAIN,
+        [GANG_STOP_TERM] = LIFECYCLE_TERM,
+        [GANG_STOP_KILL] = LIFECYCLE_KILL,
+    };
+
+    if (!g->stopping)
+        ports_unlink(&g->ports);
+    g->stopping = true;
+    for (uint32_t i = 0; i < g->slots; i++)
+        (void)gang_event(g, &g->workers[i], orders[how], now);
+}
+
+/* ---- questions ---- */
+
+const char *gang_name(const struct gang *g)
+{
+    return g->pool->name;
+}
+
+enum board_pool_state gang_state(const struct gang *g)
+{
+    if (g->failed)
+        return BOARD_POOL_FAILED;
+    if (g->stopping)
+        return BOARD_POOL_STOPPING;
+    if (throttle_failing(&g->throttle))
+        return BOARD_POOL_FAILING;
+    return g->proven ? BOARD_POOL_RUNNING : BOARD_POOL_STARTING;
+}
+
+const char *gang_reason(const struct gang *g)
+{
+    return g->failed || throttle_failing(&g->throttle) ? g->reason : "";
+}
+
+const struct board *gang_board(const struct gang *g)
+{
+    return g->board;
+}
+
+uint32_t gang_alive(const struct gang *g)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < g->slots; i++)
+        n += g->workers[i].state != LIFECYCLE_EMPTY;
+    return n;
+}
+
+uint32_t gang_serving(const struct gang *g)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < g->slots; i++)
+        n += g->workers[i].state == LIFECYCLE_SERVING;
+    return n;
+}
+
+bool gang_runs_as(const struct gang *g, uid_t uid)
+{
+    return g->opened && uid == (g->plan.has_identity ? g->plan.identity.uid : g->context->uid);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_POOL_GANG_H
+#define GANGER_POOL_GANG_H
+
+/*
+ * The gang of one pool: its private table of workers, its board, its doorbell and its listening
+ * sockets.
+ *
+ * There is no event loop and no clock here.  The owner (master/) passes the time in, watches the
+ * descriptors that the gang names through its hooks, hands back what happened, and calls
+ * gang_settle() after every event.  Settling decides by pool/policy.h, obeys by pool/worker.h, and
+ * does nothing when called twice.  Times are monotonic microseconds unless they say "wall".
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/error.h"
+#include "base/log.h"
+#include "board/board.h"
+#include "conf/conf.h"
+#include "pool/context.h"
+
+struct gang;
+
+enum gang_watch_kind {
+    GANG_WATCH_BELL,
+    GANG_WATCH_REPORT,  /* of a spawn */
+    GANG_WATCH_CHANNEL, /* of a worker */
+    GANG_WATCH_OUTPUT,  /* a worker's descriptor 2; may outlive the worker */
+};
+
+/*
+ * A descriptor to watch.  slot and serial name the worker; a serial is never used twice, so what
+ * comes too late for a worker that is gone finds nobody.
+ */
+struct gang_watch {
+    enum gang_watch_kind kind;
+    uint32_t slot;
+    uint32_t serial;
+    int fd;
+    bool writable; /* watch for room to write, besides for something to read */
+};
+
+struct gang_hooks {
+    void *cookie;
+    /* Watch w->fd until unwatch(); again for the same fd: change what is watched for.  0 or
+     * negative. */
+    int (*watch)(void *cookie, struct gang *g, const struct gang_watch *w);
+    /* Called before w->fd is closed.  One that is not watched is ignored. */
+    void (*unwatch)(void *cookie, struct gang *g, const struct gang_watch *w);
+    /* A line that worker `pid` wrote: raw bytes, not terminated.  `level` is what the worker marked
+     * it with (an enum log_level; gossip), or -1. */
+    void (*line)(void *cookie, struct gang *g, pid_t pid, int level, const char *line,
+                 size_t length);
+    /* Something to log about the pool.  The text is fit for a log. */
+    void (*say)(void *cookie, struct gang *g, enum log_level level, const char *text);
+};
+
+/*
+ * A gang with a board and a doorbell, and no workers.  `pool` and `context` are borrowed and must
+ * outlive it; *hooks is copied.  0 or negative.
+ */
+int gang_new(struct gang **ret, const struct conf_pool *pool, const struct pool_context *context,
+             const struct gang_hooks *hooks, uint64_t now, uint64_t wall, struct error *err);
+/* Bind the sockets and make ready to start workers: 0, or negative with err; then gang_fail() it. */
+int gang_open(struct gang *g, struct error *err);
+/* The pool cannot run, for this reason.  It keeps its board, so that the status page shows it. */
+void gang_fail(struct gang *g, const char *reason);
+/* Status pools: every worker is to be given the boards of these gangs (borrowed, the array too). */
+void gang_feed(struct gang *g, struct gang *const *gangs, size_t count);
+/* Close everything.  Workers that still live are left alone.  NULL is allowed; returns NULL. */
+struct gang *gang_free(struct gang *g);
+
+/* Make it so.  Returns when it wants to be settled again at the latest, or CLOCK_NEVER. */
+uint64_t gang_settle(struct gang *g, uint64_t now);
+
+/* What happened.  gang_settle() is to follow, once, after any number of them. */
+
+/* A watched descriptor is readable (or hung up), or writable. */
+void gang_ready(struct gang *g, const struct gang_watch *w, uint64_t now);
+/* Child `pid` is dead (waitid's si_code and si_status).  False when it is not one of this gang. */
+bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t now);
+
+enum gang_stop_how {
+    GANG_STOP_DRAIN, /* requests in hand are finished, within process_control_timeout */
+    GANG_STOP_TERM,  /* SIGTERM, and SIGKILL a second later */
+    GANG_STOP_KILL,
+};
+/* End the pool: nobody new finds its sockets.  A stronger order may follow a weaker one. */
+void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now);
+
+/* ---- questions ---- */
+const char *gang_name(const struct gang *g);
+enum board_pool_state gang_state(const struct gang *g);
+/* Why it is failing or failed; "" otherwise. */
+const char *gang_reason(const struct gang *g);
+const struct board *gang_board(const struct gang *g);
+/* Workers that live, and those of them that accept. */
+uint32_t gang_alive(const struct gang *g);
+uint32_t gang_serving(const struct gang *g);
+/* Whether its workers run as this user. */
+bool gang_runs_as(const struct gang *g, uid_t uid);
+
+#endif

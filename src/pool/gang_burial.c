@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The death of a worker: what it says about the pool, who hears of it, and the slot made free. */
+#include "pool/gang_struct.h"
+
+#include <stdio.h>
+#include "base/clock.h"
+#include "pool/verdict.h"
+
+/* Lines about deaths in one second, for one pool. */
+#define DEATHS_PER_SECOND 20
+
+bool gang_slot_served(const struct gang *g, uint32_t slot)
+{
+    struct board_snapshot snapshot;
+    bool served = false;
+
+    if (board_snapshot(g->board, &snapshot) < 0)
+        return false;
+    for (uint32_t i = 0; i < snapshot.slots; i++) {
+        if (snapshot.views[i].index == slot)
+            served = snapshot.views[i].requests > 0;
+    }
+    board_snapshot_clear(&snapshot);
+    return served;
+}
+
+static void say_death(struct gang *g, const struct verdict *v, const struct verdict_facts *f,
+                      pid_t pid, uint64_t now)
+{
+    char how[VERDICT_TEXT_MAX];
+    unsigned suppressed = 0;
+    enum log_level level = v->level;
+
+    if (level == LOG_LEVEL_DEBUG && log_get_level() < LOG_LEVEL_DEBUG)
+        return;
+    if (!log_limit_pass(&g->deaths, now, DEATHS_PER_SECOND, &suppressed))
+        return;
+    if (suppressed > 0)
+        gang_say(g, LOG_LEVEL_WARNING, "%u more workers died", suppressed);
+    gang_say(g, level, "worker %d %s after %llu.%06llu seconds%s", (int)pid,
+             verdict_text(how, f->code, f->status), (unsigned long long)(f->lived / CLOCK_SEC),
+             (unsigned long long)(f->lived % CLOCK_SEC),
+             f->burial == LIFECYCLE_DO_BURY_EARLY ? ", before it was ready" : "");
+}
+
+/* The reason of a failing pool; that of a failed exec stands already. */
+static void find_reason(struct gang *g, const struct verdict_facts *f, pid_t pid)
+{
+    char how[VERDICT_TEXT_MAX];
+    bool spoke = g->last_speaker == pid && g->last_words[0] != '\0';
+
+    gang_set_reason(g, "a worker %s %s%s%s", verdict_text(how, f->code, f->status),
+                    f->burial == LIFECYCLE_DO_BURY_EARLY ? "before it was ready"
+                                                         : "within a second of its start",
+                    spoke ? "; its last words: " : "", spoke ? g->last_words : "");
+}
+
+static void count(struct gang *g, enum verdict_sort sort)
+{
+    switch (sort) {
+    case VERDICT_OK:
+        g->card.exits_ok++;
+        break;
+    case VERDICT_ERROR:
+        g->card.exits_error++;
+        break;
+    case VERDICT_SIGNAL:
+        g->card.exits_signal++;
+        break;
+    }
+}
+
+static void bury(struct gang *g, struct worker *w, int code, int status, uint64_t now)
+{
+    struct verdict_facts f = {.state = w->state,
+                              .code = code,
+                              .status = status,
+                              .lived = now > w->started ? now - w->started : 0,
+                              .proven = g->proven,
+                              .failing = throttle_failing(&g->throttle)};
+    struct leftover last = {.pid = w->pid, .slot = w->slot, .serial = w->serial};
+    bool refused = w->refused;
+
+    gang_hear_unwatch(g, w, GANG_WATCH_REPORT, w->report);
+    gang_hear_unwatch(g, w, GANG_WATCH_CHANNEL, w->channel);
+    f.burial = gang_event(g, w, LIFECYCLE_EXITED, now);
+    /* Asked only where it matters: the answer costs a copy of the whole board. */
+    f.served = (f.lived < VERDICT_YOUNG || f.failing) && gang_slot_served(g, w->slot);
+    board_slot_release(g->board, w->slot);
+    worker_forget(w, &last.output);
+    gang_hear_last_words(g, &last, now);
+
+    struct verdict v = verdict_judge(&f);
+    count(g, v.sort);
+    say_death(g, &v, &f, last.pid, now);
+    if (v.proof)
+        gang_proved(g);
+    if (v.blame == VERDICT_FAILED) {
+        if (!refused)
+            find_reason(g, &f, last.pid);
+        gang_start_failed(g, now);
+    } else if (v.blame == VERDICT_DIED && throttle_died(&g->throttle, now)) {
+        find_reason(g, &f, last.pid);
+        gang_say(g, LOG_LEVEL_WARNING, "workers die faster than %u a second; starts are delayed",
+                 THROTTLE_RATE);
+    }
+}
+
+bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t now)
+{
+    for (uint32_t i = 0; i < g->slots; i++) {
+        struct worker *w = &g->workers[i];
+
+        if (w->state == LIFECYCLE_EMPTY || w->pid != pid)
+            continue;
+        /* The report may still lie in its pipe: it tells why. */
+        gang_hear_report(g, w, now);
+        bury(g, w, code, status, now);
+        return true;
+    }
+    return false;
+}

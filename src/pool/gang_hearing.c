@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What comes from workers: the result of their exec, words on the channel, lines on their
+ * descriptor 2.  All but the first is gossip from processes of the pool's user: it may be wrong,
+ * late, repeated or endless, and costs the master a bounded amount of work each time.
+ */
+#include "pool/gang_struct.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/text.h"
+
+/* Words read from one worker in one turn, and boards sent to it. */
+#define TURN 16
+
+int gang_hear_watch(struct gang *g, const struct worker *w, enum gang_watch_kind kind, int fd,
+                    bool writable)
+{
+    struct gang_watch watch = {
+        .kind = kind, .slot = w->slot, .serial = w->serial, .fd = fd, .writable = writable};
+
+    return g->hooks.watch(g->hooks.cookie, g, &watch);
+}
+
+void gang_hear_unwatch(struct gang *g, const struct worker *w, enum gang_watch_kind kind, int fd)
+{
+    struct gang_watch watch = {.kind = kind, .slot = w->slot, .serial = w->serial, .fd = fd};
+
+    if (fd >= 0)
+        g->hooks.unwatch(g->hooks.cookie, g, &watch);
+}
+
+/* ---- the exec ---- */
+
+void gang_hear_report(struct gang *g, struct worker *w, uint64_t now)
+{
+    struct spawn_report report;
+    struct error err = ERROR_NONE;
+
+    if (w->report < 0)
+        return;
+    int r = spawn_result(w->report, &report, &err);
+    if (r == SPAWN_PENDING)
+        return;
+    gang_hear_unwatch(g, w, GANG_WATCH_REPORT, w->report);
+    descriptor_close(&w->report);
+    if (r == SPAWN_FAILED || r < 0) {
+        gang_set_reason(g, "a worker cannot be started: %s", err.text);
+        (void)gang_event(g, w, LIFECYCLE_EXEC_FAILED, now);
+    } else
+        (void)gang_event(g, w, LIFECYCLE_EXEC_OK, now);
+}
+
+/* ---- the channel ---- */
+
+static void end_channel(struct gang *g, struct worker *w)
+{
+    gang_hear_unwatch(g, w, GANG_WATCH_CHANNEL, w->channel);
+    descriptor_close(&w->channel);
+    w->drain_unsent = false;
+}
+
+static void hear_words(struct gang *g, struct worker *w, uint64_t now)
+{
+    for (int i = 0; i < TURN; i++) {
+        struct channel_message message;
+        int descriptor = -1;
+        int r = channel_receive(w->channel, &message, &descriptor);
+
+        descriptor_close(&descriptor); /* nobody asked for one */
+        if (r == CHANNEL_EMPTY)
+            return;
+        if (r == -EPROTO)
+            continue;
+        if (r != 0) { /* it closed its end; what that means, its exit will tell */
+            end_channel(g, w);
+            return;
+        }
+        if (message.word == CHANNEL_READY)
+            (void)gang_event(g, w, LIFECYCLE_READY, now);
+    }
+}
+
+/* One board; 0 sent or not possible for good, CHANNEL_FULL try again. */
+static int send_board(struct gang *g, struct worker *w, const struct gang *about)
+{
+    struct channel_message message = {.word = CHANNEL_BOARD};
+    struct error err = ERROR_NONE;
+
+    (void)snprintf(message.name, sizeof(message.name), "%s", about->pool->name);
+    __attribute__((cleanup(descriptor_cleanup))) int fd = board_reopen_readonly(about->board, &err);
+    if (fd < 0) {
+        gang_say(g, LOG_LEVEL_WARNING, "the status of pool %s is not shown: %s", about->pool->name,
+                 err.text);
+        return 0;
+    }
+    return channel_send(w->channel, &message, fd) == CHANNEL_FULL ? CHANNEL_FULL : 0;
+}
+
+void gang_hear_send(struct gang *g, struct worker *w)
+{
+    bool unsent = worker_flush(w);
+
+    for (int i = 0; !unsent && i < TURN && w->boards < g->fed_count && w->channel >= 0; i++) {
+        if (send_board(g, w, g->fed[w->boards]) == CHANNEL_FULL)
+            break;
+        w->boards++;
+    }
+    if (w->channel >= 0)
+        (void)gang_hear_watch(g, w, GANG_WATCH_CHANNEL, w->channel,
+                              unsent || w->boards < g->fed_count);
+}
+
+/* ---- the output ---- */
+
+struct speaker {
+    struct gang *gang;
+    pid_t pid;
+};
+
+static void take_line(void *cookie, const char *line, size_t length)
+{
+    struct speaker *s = cookie;
+    struct gang *g = s->gang;
+
+    int level = log_mark_parse(line, length);
+
+    if (level >= 0) {
+        line += LOG_MARK_LENGTH;
+        length -= LOG_MARK_LENGTH;
+    }
+    if (length == 0)
+        return;
+    (void)text_escape_fixed(g->last_words, sizeof(g->last_words), line, length);
+    g->last_speaker = s->pid;
+    g->hooks.line(g->hooks.cookie, g, s->pid, level, line, length);
+}
+
+void gang_hear_last_words(struct gang *g, const struct leftover *last, uint64_t now)
+{
+    struct speaker s = {.gang = g, .pid = last->pid};
+    struct leftover l = *last;
+    struct gang_watch watch = {
+        .kind = GANG_WATCH_OUTPUT, .slot = l.slot, .serial = l.serial, .fd = l.output.fd};
+
+    if (l.output.fd < 0)
+        return;
+    if (output_read(&l.output, take_line, &s) == OUTPUT_END) {
+        g->hooks.unwatch(g->hooks.cookie, g, &watch);
+        output_close(&l.output, take_line, &s);
+        return;
+    }
+    if (g->leftover_count == GANG_LEFTOVERS) {
+        struct leftover *oldest = &g->leftovers[0];
+        struct gang_watch old = {.kind = GANG_WATCH_OUTPUT,
+                                 .slot = oldest->slot,
+                                 .serial = oldest->serial,
+                                 .fd = oldest->output.fd};
+        struct speaker old_speaker = {.gang = g, .pid = oldest->pid};
+
+        g->hooks.unwatch(g->hooks.cookie, g, &old);
+        output_close(&oldest->output, take_line, &old_speaker);
+        memmove(&g->leftovers[0], &g->leftovers[1], (GANG_LEFTOVERS - 1) * sizeof(g->leftovers[0]));
+        g->leftover_count--;
+    }
+    l.expires = now + GANG_LINGER;
+    g->leftovers[g->leftover_count++] = l;
+}
+
+static void end_leftover(struct gang *g, size_t i)
+{
+    struct leftover *l = &g->leftovers[i];
+    struct speaker s = {.gang = g, .pid = l->pid};
+    struct gang_watch watch = {
+        .kind = GANG_WATCH_OUTPUT, .slot = l->slot, .serial = l->serial, .fd = l->output.fd};
+
+    g->hooks.unwatch(g->hooks.cookie, g, &watch);
+    output_close(&l->output, take_line, &s);
+    g->leftover_count--;
+    memmove(l, l + 1, (g->leftover_count - i) * sizeof(*l));
+}
+
+uint64_t gang_hear_expire(struct gang *g, uint64_t now)
+{
+    while (g->leftover_count > 0 && g->leftovers[0].expires <= now)
+        end_leftover(g, 0); /* they are in the order of their expiry */
+    return g->leftover_count > 0 ? g->leftovers[0].expires : CLOCK_NEVER;
+}
+
+void gang_hear_close(struct gang *g)
+{
+    while (g->leftover_count > 0)
+        end_leftover(g, 0);
+}
+
+static void hear_output(struct gang *g, struct worker *w)
+{
+    struct speaker s = {.gang = g, .pid = w->pid};
+
+    if (w->output.fd < 0 || output_read(&w->output, take_line, &s) != OUTPUT_END)
+        return;
+    gang_hear_unwatch(g, w, GANG_WATCH_OUTPUT, w->output.fd);
+    output_close(&w->output, take_line, &s);
+}
+
+static void hear_leftover(struct gang *g, uint32_t serial)
+{
+    for (size_t i = 0; i < g->leftover_count; i++) {
+        struct speaker s = {.gang = g, .pid = g->leftovers[i].pid};
+
+        if (g->leftovers[i].serial != serial)
+            continue;
+        if (output_read(&g->leftovers[i].output, take_line, &s) == OUTPUT_END)
+            end_leftover(g, i);
+        return;
+    }
+}
+
+void gang_ready(struct gang *g, const struct gang_watch *watch, uint64_t now)
+{
+    if (watch->kind == GANG_WATCH_BELL) {
+        if (g->bell[0] >= 0)
+            (void)board_doorbell_drain(g->bell[0]);
+        return;
+    }
+    struct worker *w = watch->slot < g->slots ? &g->workers[watch->slot] : NULL;
+    if (w == NULL || w->serial != watch->serial || w->state == LIFECYCLE_EMPTY) {
+        /* Its worker is gone; only its output may have outlived it. */
+        if (watch->kind == GANG_WATCH_OUTPUT)
+            hear_leftover(g, watch->serial);
+        return;
+    }
+    switch (watch->kind) {
+    case GANG_WATCH_BELL:
+        break;
+    case GANG_WATCH_REPORT:
+        gang_hear_report(g, w, now);
+        break;
+    case GANG_WATCH_CHANNEL:
+        if (w->channel >= 0)
+            hear_words(g, w, now);
+        if (w->channel >= 0)
+            gang_hear_send(g, w);
+        break;
+    case GANG_WATCH_OUTPUT:
+        hear_output(g, w);
+        break;
+    }
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_POOL_PLAN_H
+#define GANGER_POOL_PLAN_H
+
+/*
+ * How a worker of one pool is started: the configuration translated once into settings (what the
+ * worker is told) and a spawn plan (what the kernel is asked).  Made in the parent before the
+ * first worker; nothing is looked up at spawn time.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "base/settings.h"
+#include "conf/conf.h"
+#include "host/identity.h"
+#include "host/spawn.h"
+#include "pool/context.h"
+#include "pool/ports.h"
+
+struct plan {
+    const struct conf_pool *pool;       /* borrowed */
+    const struct pool_context *context; /* borrowed */
+    struct settings settings;
+    struct identity identity;
+    bool has_identity; /* false: workers keep the master's */
+    struct spawn_limit limits[2];
+    size_t limit_count;
+};
+
+/* 0; negative with err in the words of the configuration.  *ret is to be cleared in any case. */
+int plan_make(struct plan *ret, const struct conf_pool *pool, const struct pool_context *context,
+              const struct ports *ports, struct error *err);
+void plan_clear(struct plan *p);
+
+struct plan_fds { /* the parent's numbers for what the worker is born with; all borrowed */
+    int output;   /* its descriptor 2 */
+    int board;
+    int bell;
+    int channel;
+};
+/* Start `ganger-worker POOL slot generation`.  0 with *ret (spawn_fork), or negative. */
+int plan_spawn(const struct plan *p, const struct ports *ports, const struct plan_fds *fds,
+               uint32_t slot, uint32_t generation, struct spawned *ret, struct error *err);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_POOL_WORKER_H
+#define GANGER_POOL_WORKER_H
+
+/*
+ * One worker: its process, its descriptors, and what is done to it.  This file obeys: when to start,
+ * drain or stop one is decided by pool/policy.c and pool/gang.c.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "base/error.h"
+#include "host/handover.h"
+#include "pool/lifecycle.h"
+#include "pool/output.h"
+#include "pool/plan.h"
+
+/* A worker that is not ready so long after its fork is given up (microseconds). */
+#define WORKER_START_TIMEOUT UINT64_C(30000000)
+/* From SIGTERM to SIGKILL. */
+#define WORKER_TERM_GRACE UINT64_C(1000000)
+
+struct worker {
+    enum lifecycle_state state;
+    uint32_t slot;
+    uint32_t serial; /* never 0; no other worker of this pool ever had it */
+    pid_t pid;       /* from fork; valid while state is not EMPTY */
+    int pidfd;
+    int report; /* spawn's report pipe; -1 once the exec is known */
+    int channel;
+    struct output output;
+    uint64_t started;  /* monotonic */
+    uint64_t deadline; /* monotonic, CLOCK_NEVER when there is none */
+    bool drain_unsent; /* the channel was full when it was asked to leave */
+    bool refused;      /* its exec failed, and the gang's reason says why */
+    size_t boards;     /* status workers: how many boards it has been given */
+};
+
+/* An empty slot. */
+void worker_init(struct worker *w, uint32_t slot);
+/*
+ * Fork.  `w` must be EMPTY and keeps its slot.  0 and STARTING; or negative and still EMPTY, with
+ * err naming what failed.  `fds->output` and `fds->channel` are ignored: they are made here.
+ */
+int worker_start(struct worker *w, const struct plan *plan, const struct ports *ports, int board,
+                 int bell, uint32_t serial, uint64_t now, struct error *err);
+/*
+ * Let `event` happen at `now`: the state moves and the mechanical part of the action is carried out
+ * (signals, words, deadlines).  Returns the action, for what concerns the whole pool.  For EXITED
+ * the descriptors stay as they are: worker_forget() follows.
+ */
+enum lifecycle_action worker_event(struct worker *w, enum lifecycle_event event,
+                                   uint64_t control_timeout, uint64_t now);
+/* Send what could not be sent.  True when there is still something left: watch for writing. */
+bool worker_flush(struct worker *w);
+/* Close everything but the output, which may still hold last words and is moved to *ret_output. */
+void worker_forget(struct worker *w, struct output *ret_output);
+/* True in the states before SERVING / in which the worker has been asked to leave. */
+bool worker_pending(const struct worker *w);
+bool worker_leaving(const struct worker *w);
+
+#endif
