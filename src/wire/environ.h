@@ -21,9 +21,9 @@
 #include "wire/params.h"
 
 struct environ {
-    char **variables;  /* NAME=VALUE, NULL-terminated, for execve */
+    char **variables; /* NAME=VALUE, NULL-terminated, for execve */
     size_t count;
-    unsigned dropped;  /* parameters refused */
+    unsigned dropped; /* parameters refused */
 };
 
 enum environ_outcome {

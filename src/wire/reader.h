@@ -29,29 +29,29 @@ struct reader;
 
 struct reader_limits {
     struct params_limits params;
-    size_t params_pending; /* memory for parameters of all ids in PARAMS together, when there are
+    size_t params_pending;   /* memory for parameters of all ids in PARAMS together, when there are
                               two or more of them (default 4 MiB) */
-    unsigned requests;      /* concurrently active ids on one connection; more get END(1) */
-    unsigned idle_records;  /* records in a row that make no progress (default 64) */
-    size_t values_content;  /* FCGI_GET_VALUES content bytes (default 4096) */
+    unsigned requests;       /* concurrently active ids on one connection; more get END(1) */
+    unsigned idle_records;   /* records in a row that make no progress (default 64) */
+    size_t values_content;   /* FCGI_GET_VALUES content bytes (default 4096) */
     unsigned params_records; /* PARAMS records of one request (default 4096) */
 };
 extern const struct reader_limits reader_default_limits;
 
 enum reader_event_type {
-    READER_MORE = 0,     /* all bytes consumed: feed more */
-    READER_BEGAN,        /* BEGIN_REQUEST accepted: id, role, flags (start the params deadline) */
-    READER_REQUEST,      /* params complete: id, role, flags, params (now the caller's to free) */
-    READER_TOO_LARGE,    /* params complete but past a limit: id, role, flags; answer 431, then reader_end() */
-    READER_BODY,         /* id, data, length: points into the fed bytes */
-    READER_BODY_END,     /* id: empty STDIN record */
-    READER_DRAINED,      /* id: body of an ended request is over */
-    READER_ABORT,        /* id: FCGI_ABORT_REQUEST for a request that was reported (READER_REQUEST);
+    READER_MORE = 0, /* all bytes consumed: feed more */
+    READER_BEGAN,    /* BEGIN_REQUEST accepted: id, role, flags (start the params deadline) */
+    READER_REQUEST,  /* params complete: id, role, flags, params (now the caller's to free) */
+    READER_TOO_LARGE, /* params complete but past a limit: id, role, flags; answer 431, then reader_end() */
+    READER_BODY,     /* id, data, length: points into the fed bytes */
+    READER_BODY_END, /* id: empty STDIN record */
+    READER_DRAINED,  /* id: body of an ended request is over */
+    READER_ABORT,    /* id: FCGI_ABORT_REQUEST for a request that was reported (READER_REQUEST);
                             one still in PARAMS is dropped and reported as READER_REFUSED/COMPLETE */
-    READER_REFUSED,      /* answer END_REQUEST(id, app_status, protocol_status); the reader has
+    READER_REFUSED,  /* answer END_REQUEST(id, app_status, protocol_status); the reader has
                             already forgotten the id (unknown role, too many, abort in PARAMS) */
-    READER_VALUES,       /* FCGI_GET_VALUES: params holds the names asked (caller frees) */
-    READER_UNKNOWN,      /* answer FCGI_UNKNOWN_TYPE: unknown_type */
+    READER_VALUES,   /* FCGI_GET_VALUES: params holds the names asked (caller frees) */
+    READER_UNKNOWN,  /* answer FCGI_UNKNOWN_TYPE: unknown_type */
 };
 
 struct reader_event {

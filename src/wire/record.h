@@ -9,7 +9,12 @@
 #include <stdint.h>
 #include "base/bytes.h"
 
-enum { FCGI_VERSION_1 = 1, FCGI_HEADER_LEN = 8, FCGI_MAX_LENGTH = 0xffff, FCGI_NULL_REQUEST_ID = 0 };
+enum {
+    FCGI_VERSION_1 = 1,
+    FCGI_HEADER_LEN = 8,
+    FCGI_MAX_LENGTH = 0xffff,
+    FCGI_NULL_REQUEST_ID = 0
+};
 
 enum fcgi_type {
     FCGI_BEGIN_REQUEST = 1,

@@ -21,8 +21,8 @@
 struct response;
 
 struct response_rules {
-    bool head;            /* the method is HEAD: the body is dropped */
-    bool authorizer;      /* FCGI_AUTHORIZER: as a document, Variable-* fields pass, no body needed */
+    bool head;       /* the method is HEAD: the body is dropped */
+    bool authorizer; /* FCGI_AUTHORIZER: as a document, Variable-* fields pass, no body needed */
     size_t header_limit;  /* bytes of the header block (default 64 KiB) */
     size_t line_limit;    /* bytes of one line (default 16 KiB) */
     unsigned lines_limit; /* lines (default 200) */
