@@ -32,36 +32,36 @@ enum conf_pm { CONF_PM_STATIC, CONF_PM_DYNAMIC, CONF_PM_ONDEMAND };
 #define CONF_UNSET INT64_MIN /* numeric options that have no value unless given */
 
 struct conf_global {
-    char *runtime_directory;  /* "/run/ganger", "$XDG_RUNTIME_DIR/ganger" for an ordinary user */
-    char *pid;                /* pid file; default runtime_directory/ganger.pid */
-    char *error_log;          /* "stderr" (default), "syslog", or a path */
+    char *runtime_directory; /* "/run/ganger", "$XDG_RUNTIME_DIR/ganger" for an ordinary user */
+    char *pid;               /* pid file; default runtime_directory/ganger.pid */
+    char *error_log;         /* "stderr" (default), "syslog", or a path */
     char *syslog_facility;
     char *syslog_ident;
     enum log_level log_level;
     uint64_t log_limit;
     bool daemonize;
     uint64_t process_control_timeout; /* usec, default 30 s */
-    int64_t process_priority; /* or CONF_UNSET */
-    int64_t rlimit_files;     /* or CONF_UNSET */
-    int64_t rlimit_core;      /* bytes, -1 unlimited, or CONF_UNSET */
+    int64_t process_priority;         /* or CONF_UNSET */
+    int64_t rlimit_files;             /* or CONF_UNSET */
+    int64_t rlimit_core;              /* bytes, -1 unlimited, or CONF_UNSET */
 };
 
 struct conf_pool {
     char *name;
-    char *file;   /* where it was written … */
+    char *file;    /* where it was written … */
     unsigned line; /* … and on which line (the title's) */
     enum conf_kind kind;
     struct conf_list listen;
-    int64_t listen_backlog;   /* -1: somaxconn */
+    int64_t listen_backlog;            /* -1: somaxconn */
     char *listen_owner, *listen_group; /* NULL: the master's */
-    uint32_t listen_mode;     /* default 0660 */
+    uint32_t listen_mode;              /* default 0660 */
     struct conf_list listen_allowed_clients;
     struct conf_list command;
     struct conf_list script_root;
     struct conf_list security_limit_extensions; /* empty: any */
-    char *user, *group;       /* NULL: see ganger.conf(5) */
+    char *user, *group;                         /* NULL: see ganger.conf(5) */
     bool allow_root;
-    struct conf_list env;     /* NAME=VALUE */
+    struct conf_list env; /* NAME=VALUE */
     bool clear_env;
     char *prefix;
     char *chroot;
@@ -70,16 +70,16 @@ struct conf_pool {
     bool process_dumpable;
     int64_t rlimit_files;
     int64_t rlimit_core;
-    bool no_new_privileges;   /* default true */
+    bool no_new_privileges; /* default true */
     enum conf_pm pm;
     uint32_t pm_max_children;
     uint64_t request_terminate_timeout; /* usec, 0 none */
-    uint64_t request_body_timeout;      /* usec, default 60 s: a client that stops sending, or reading */
-    uint64_t request_params_timeout;    /* usec, default 10 s: from first byte to empty PARAMS */
-    uint64_t request_params_limit;      /* bytes, default 2 MiB */
-    uint64_t response_header_limit;     /* bytes, default 64 KiB */
-    uint64_t keepalive_timeout;         /* usec, default 60 s */
-    uint32_t keepalive_connections;     /* per worker, default 128 */
+    uint64_t request_body_timeout; /* usec, default 60 s: a client that stops sending, or reading */
+    uint64_t request_params_timeout; /* usec, default 10 s: from first byte to empty PARAMS */
+    uint64_t request_params_limit;   /* bytes, default 2 MiB */
+    uint64_t response_header_limit;  /* bytes, default 64 KiB */
+    uint64_t keepalive_timeout;      /* usec, default 60 s */
+    uint32_t keepalive_connections;  /* per worker, default 128 */
     bool catch_workers_output;
     bool decorate_workers_output;
 };
@@ -92,8 +92,8 @@ struct conf {
 
 /* One complaint for each mistake, in file order. */
 struct conf_complaint {
-    char *text; /* "FILE:LINE: pool NAME: …", owned */
-    bool warning;  /* true: loading goes on */
+    char *text;   /* "FILE:LINE: pool NAME: …", owned */
+    bool warning; /* true: loading goes on */
 };
 struct conf_complaints {
     struct conf_complaint *items;

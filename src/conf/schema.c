@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Every option: the parser, the checks, the dump, the comparison of two configurations, and the
+ * test of ganger.conf(5) read this table; nothing about a single option is said anywhere else,
+ * except what relates two of them (check.c).
+ *
+ * Rows stand in the order of struct conf_global and struct conf_pool.  Options of PHP-FPM that
+ * ganger does not have yet, or never will, have rows too, so that each gets an answer of its own.
+ */
+
+#include "conf/schema.h"
+#include <string.h>
+#include "base/text.h"
+#include "conf/conf.h"
+
+#define YEAR 31622400 /* seconds; no time limit is longer */
+#define KIB 1024
+#define MIB 1048576
+
+static const char *const kinds[] = {"cgi", "fastcgi", "status", NULL};
+static const char *const later_kinds[] = {"fastcgi", NULL};
+static const char *const managers[] = {"static", "dynamic", "ondemand", NULL};
+static const char *const later_managers[] = {"dynamic", "ondemand", NULL};
+static const char *const levels[] = {"alert", "error", "warning", "notice", "debug", NULL};
+static const char *const facilities[] = {
+    "auth",   "authpriv", "cron",   "daemon", "ftp",    "kern",   "lpr",
+    "mail",   "news",     "syslog", "user",   "uucp",   "local0", "local1",
+    "local2", "local3",   "local4", "local5", "local6", "local7", NULL};
+
+#define GLOBAL(name_, type_, field_, change_, fallback_, ...)                                      \
+    {                                                                                              \
+        .scope = SCHEMA_GLOBAL, .name = name_, .type = SCHEMA_##type_, .change = SCHEMA_##change_, \
+        .offset = offsetof(struct conf_global, field_), .fallback = fallback_, __VA_ARGS__         \
+    }
+#define POOL(name_, type_, field_, change_, fallback_, ...)                                        \
+    {                                                                                              \
+        .scope = SCHEMA_POOL, .name = name_, .type = SCHEMA_##type_, .change = SCHEMA_##change_,   \
+        .offset = offsetof(struct conf_pool, field_), .fallback = fallback_, __VA_ARGS__           \
+    }
+#define LATER(scope_, name_)                                                                       \
+    {                                                                                              \
+        .scope = SCHEMA_##scope_, .name = name_, .type = SCHEMA_LIST, .status = SCHEMA_LATER,      \
+        .note = "leave it out; a later version of ganger brings it"                                \
+    }
+#define NEVER(scope_, name_, note_)                                                                \
+    {                                                                                              \
+        .scope = SCHEMA_##scope_, .name = name_, .type = SCHEMA_LIST, .status = SCHEMA_NEVER,      \
+        .note = note_                                                                              \
+    }
+#define PHP_SETTING                                                                                \
+    "it sets PHP's own configuration; give php-cgi a -d option in command, or PHPRC in env"
+
+/* clang-format off */
+const struct schema_option schema_options[] = {
+    GLOBAL("runtime_directory", TEXT, runtime_directory, RESTART, NULL, .flags = SCHEMA_PATH,
+           .note = "/run/ganger; for an ordinary user $XDG_RUNTIME_DIR/ganger"),
+    GLOBAL("pid", TEXT, pid, RESTART, NULL, .flags = SCHEMA_PATH,
+           .note = "runtime_directory/ganger.pid"),
+    GLOBAL("error_log", TEXT, error_log, TUNE, "stderr"),
+    GLOBAL("syslog.facility", TEXT, syslog_facility, TUNE, "daemon", .words = facilities),
+    GLOBAL("syslog.ident", TEXT, syslog_ident, TUNE, "ganger"),
+    GLOBAL("log_level", WORD, log_level, TUNE, "notice", .words = levels),
+    GLOBAL("log_limit", SIZE, log_limit, TUNE, "1024", .minimum = 512, .maximum = 64 * KIB),
+    GLOBAL("daemonize", YESNO, daemonize, RESTART, "no"),
+    GLOBAL("process_control_timeout", DURATION, process_control_timeout, TUNE, "30s", .maximum = YEAR),
+    GLOBAL("process.priority", NUMBER, process_priority, RESTART, NULL, .minimum = -20, .maximum = 19),
+    GLOBAL("rlimit_files", NUMBER, rlimit_files, RESTART, NULL, .minimum = 64, .maximum = 1073741816),
+    GLOBAL("rlimit_core", LIMIT, rlimit_core, RESTART, NULL),
+    LATER(GLOBAL, "emergency_restart_threshold"),
+    LATER(GLOBAL, "emergency_restart_interval"),
+    LATER(GLOBAL, "process.max"),
+    LATER(GLOBAL, "systemd_interval"),
+    NEVER(GLOBAL, "events.mechanism", "ganger always uses epoll; leave it out"),
+    NEVER(GLOBAL, "log_buffering", "ganger writes each line at once and whole; leave it out"),
+    NEVER(GLOBAL, "include", "write include(\"FILE\")"),
+
+    POOL("kind", WORD, kind, REPLACE, "cgi", .words = kinds, .later = later_kinds),
+    POOL("listen", LIST, listen, REPLACE, NULL, .flags = SCHEMA_EXPAND),
+    POOL("listen.backlog", NUMBER, listen_backlog, TUNE, "-1", .minimum = -1, .maximum = 1048576),
+    POOL("listen.owner", TEXT, listen_owner, TUNE, NULL, .flags = SCHEMA_EXPAND),
+    POOL("listen.group", TEXT, listen_group, TUNE, NULL, .flags = SCHEMA_EXPAND),
+    POOL("listen.mode", MODE, listen_mode, TUNE, "0660", .maximum = 0777),
+    POOL("listen.allowed_clients", LIST, listen_allowed_clients, REPLACE, NULL),
+    POOL("command", LIST, command, REPLACE, NULL,
+         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_FIRST | SCHEMA_CGI_ONLY),
+    POOL("script_root", LIST, script_root, REPLACE, NULL,
+         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_CGI_ONLY),
+    POOL("security.limit_extensions", LIST, security_limit_extensions, REPLACE, NULL,
+         .flags = SCHEMA_CGI_ONLY),
+    POOL("user", TEXT, user, REPLACE, NULL, .flags = SCHEMA_EXPAND),
+    POOL("group", TEXT, group, REPLACE, NULL, .flags = SCHEMA_EXPAND),
+    POOL("allow_root", YESNO, allow_root, REPLACE, "no"),
+    POOL("env", LIST, env, REPLACE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_CGI_ONLY),
+    POOL("clear_env", YESNO, clear_env, REPLACE, "yes", .flags = SCHEMA_CGI_ONLY),
+    POOL("prefix", TEXT, prefix, REPLACE, NULL, .flags = SCHEMA_EXPAND),
+    POOL("chroot", TEXT, chroot, REPLACE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_CGI_ONLY),
+    POOL("chdir", TEXT, chdir, REPLACE, NULL,
+         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_CGI_ONLY),
+    POOL("process.priority", NUMBER, process_priority, REPLACE, NULL, .minimum = -20, .maximum = 19),
+    POOL("process.dumpable", YESNO, process_dumpable, REPLACE, "no"),
+    POOL("rlimit_files", NUMBER, rlimit_files, REPLACE, NULL, .minimum = 16, .maximum = 1073741816),
+    POOL("rlimit_core", LIMIT, rlimit_core, REPLACE, NULL),
+    POOL("no_new_privileges", YESNO, no_new_privileges, REPLACE, "yes"),
+    POOL("pm", WORD, pm, TUNE, "static", .words = managers, .later = later_managers),
+    POOL("pm.max_children", COUNT, pm_max_children, TUNE, NULL, .minimum = 1, .maximum = 16384,
+         .note = "must be given; 1 for kind = status"),
+    POOL("request_terminate_timeout", DURATION, request_terminate_timeout, TUNE, "0s", .maximum = YEAR,
+         .flags = SCHEMA_CGI_ONLY),
+    POOL("request_body_timeout", DURATION, request_body_timeout, TUNE, "60s", .maximum = YEAR),
+    POOL("request_params_timeout", DURATION, request_params_timeout, TUNE, "10s", .maximum = YEAR),
+    POOL("request_params_limit", SIZE, request_params_limit, TUNE, "2M", .minimum = 4 * KIB,
+         .maximum = 64 * MIB),
+    POOL("response_header_limit", SIZE, response_header_limit, TUNE, "64k", .minimum = 512,
+         .maximum = 16 * MIB, .flags = SCHEMA_CGI_ONLY),
+    POOL("keepalive_timeout", DURATION, keepalive_timeout, TUNE, "60s", .maximum = YEAR),
+    POOL("keepalive_connections", COUNT, keepalive_connections, TUNE, "128", .maximum = 16384),
+    POOL("catch_workers_output", YESNO, catch_workers_output, TUNE, "no"),
+    POOL("decorate_workers_output", YESNO, decorate_workers_output, TUNE, "yes"),
+    LATER(POOL, "listen.acl_users"),
+    LATER(POOL, "listen.acl_groups"),
+    LATER(POOL, "pm.start_servers"),
+    LATER(POOL, "pm.min_spare_servers"),
+    LATER(POOL, "pm.max_spare_servers"),
+    LATER(POOL, "pm.max_spawn_rate"),
+    LATER(POOL, "pm.process_idle_timeout"),
+    LATER(POOL, "pm.max_requests"),
+    LATER(POOL, "pm.max_memory"),
+    LATER(POOL, "pm.status_path"),
+    LATER(POOL, "pm.status_listen"),
+    LATER(POOL, "ping.path"),
+    LATER(POOL, "ping.response"),
+    LATER(POOL, "status.ready"),
+    LATER(POOL, "access.log"),
+    LATER(POOL, "access.format"),
+    LATER(POOL, "access.suppress_path"),
+    LATER(POOL, "slowlog"),
+    LATER(POOL, "slowlog.command"),
+    LATER(POOL, "request_slowlog_timeout"),
+    LATER(POOL, "request_slowlog_trace_depth"),
+    LATER(POOL, "queue_limit"),
+    LATER(POOL, "queue_timeout"),
+    LATER(POOL, "stop_signal"),
+    LATER(POOL, "stop_on_term"),
+    LATER(POOL, "preload"),
+    LATER(POOL, "capabilities"),
+    LATER(POOL, "apparmor_hat"),
+    NEVER(POOL, "listen.setfib", "it is of FreeBSD alone; leave it out"),
+    NEVER(POOL, "request_terminate_timeout_track_finished",
+          "request_terminate_timeout always holds until the program has ended; leave it out"),
+    NEVER(POOL, "php_value", PHP_SETTING),
+    NEVER(POOL, "php_flag", PHP_SETTING),
+    NEVER(POOL, "php_admin_value", PHP_SETTING),
+    NEVER(POOL, "php_admin_flag", PHP_SETTING),
+    NEVER(POOL, "include", "write include(\"FILE\")"),
+};
+/* clang-format on */
+
+const size_t schema_count = sizeof schema_options / sizeof schema_options[0];
+_Static_assert(sizeof schema_options / sizeof schema_options[0] <= SCHEMA_MAX, "SCHEMA_MAX");
+
+const struct schema_option *schema_find(enum schema_scope scope, const char *name)
+{
+    size_t length = strcspn(name, "[");
+    for (size_t i = 0; i < schema_count; i++) {
+        const struct schema_option *o = &schema_options[i];
+        if (o->scope == scope && strncmp(o->name, name, length) == 0 && o->name[length] == '\0' &&
+            (name[length] == '\0' || o->status != SCHEMA_SUPPORTED))
+            return o;
+    }
+    return NULL;
+}
+
+const char *schema_nearest(enum schema_scope scope, const char *name)
+{
+    size_t length = strlen(name);
+    if (length > 64)
+        return NULL;
+    /* A third of the letters may be wrong: "usr" is user, "x" is nothing. */
+    unsigned best = (unsigned)(length < 12 ? length / 3 + (length < 6 ? 1 : 0) : 4) + 1;
+    const char *found = NULL;
+    for (size_t i = 0; i < schema_count; i++) {
+        const struct schema_option *o = &schema_options[i];
+        if (o->scope != scope || o->status != SCHEMA_SUPPORTED)
+            continue;
+        unsigned distance = text_distance(o->name, name, best);
+        if (distance < best) {
+            best = distance;
+            found = o->name;
+        }
+    }
+    return found;
+}
+
+const char *schema_type_name(enum schema_type type)
+{
+    static const char *const names[] = {
+        [SCHEMA_TEXT] = "text",    [SCHEMA_LIST] = "list",         [SCHEMA_YESNO] = "yesno",
+        [SCHEMA_COUNT] = "number", [SCHEMA_NUMBER] = "number",     [SCHEMA_LIMIT] = "limit",
+        [SCHEMA_SIZE] = "size",    [SCHEMA_DURATION] = "duration", [SCHEMA_MODE] = "mode",
+        [SCHEMA_WORD] = "word",
+    };
+    return names[type];
+}
+
+const char *schema_change_name(enum schema_change change)
+{
+    static const char *const names[] = {
+        [SCHEMA_TUNE] = "tune",
+        [SCHEMA_REPLACE] = "replace",
+        [SCHEMA_RESTART] = "restart",
+    };
+    return names[change];
+}
+
+int conf_schema_list(struct bytes *out)
+{
+    static const char *const supported[] = {
+        [SCHEMA_SUPPORTED] = "yes",
+        [SCHEMA_LATER] = "later",
+        [SCHEMA_NEVER] = "never",
+    };
+    for (size_t i = 0; i < schema_count; i++) {
+        const struct schema_option *o = &schema_options[i];
+        const char *fallback = o->fallback != NULL ? o->fallback : "-";
+        int r = bytes_printf(out, "%s\t%s\t%s\t%s\t%s\t%s\n",
+                             o->scope == SCHEMA_GLOBAL ? "global" : "pool", o->name,
+                             schema_type_name(o->type), fallback, schema_change_name(o->change),
+                             supported[o->status]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
