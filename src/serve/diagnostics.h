@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_SERVE_DIAGNOSTICS_H
+#define GANGER_SERVE_DIAGNOSTICS_H
+
+/* What a program writes to stderr: line by line, escaped, to the client's FCGI_STDERR and, with
+ * catch_workers_output, to the log. */
+
+#include <stddef.h>
+#include "base/error.h"
+#include "serve/request.h"
+
+void diagnostics_take(struct request *r, const void *data, size_t length);
+/* stderr is over: the last line may lack its newline. */
+void diagnostics_end(struct request *r);
+/* The header was refused. */
+void diagnostics_malformed(struct request *r, const struct error *err);
+
+#endif

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a request.  Events (a pipe, the program's end, a deadline, the reader) change facts;
+ * request_settle() then decides from the facts alone what comes next, so their order never
+ * matters: stdout may end before or after the program, the client may leave at any point.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "serve/connection.h"
+#include "serve/launch.h"
+#include "serve/request.h"
+#include "serve/strangers.h"
+#include "serve/streams.h"
+#include "serve/verdict.h"
+#include "serve/worker.h"
+#include "wire/record.h"
+
+#define TERM_TO_KILL (CLOCK_SEC / 2)
+#define TERM_TO_KILL_TIMEOUT (1 * CLOCK_SEC) /* a program that is only late may tidy up longer */
+#define GRACE (2 * CLOCK_SEC)
+#define GIVE_UP (5 * CLOCK_SEC) /* after KILL: a child that the kernel cannot end now */
+
+/* How a program is told to end, by fate. */
+static const struct {
+    int signal;        /* to its group, at once; 0: nothing */
+    uint64_t patience; /* until KILL */
+} ending[] = {
+    [REQUEST_NONE] = {0, 0},
+    [REQUEST_GONE] = {SIGTERM, TERM_TO_KILL},
+    [REQUEST_ABORTED] = {SIGTERM, TERM_TO_KILL},
+    [REQUEST_TOO_SLOW] = {SIGTERM, TERM_TO_KILL_TIMEOUT},
+    [REQUEST_STALLED] = {SIGTERM, TERM_TO_KILL},
+    [REQUEST_MALFORMED] = {SIGTERM, TERM_TO_KILL},
+    [REQUEST_LINGERED] = {SIGKILL, 0},
+    [REQUEST_HELD] = {SIGKILL, 0},
+    [REQUEST_NO_MEMORY] = {SIGKILL, 0},
+};
+
+struct request *request_new(struct connection *c, const struct reader_event *ev)
+{
+    struct request *r = calloc(1, sizeof *r);
+    struct request **last = &c->requests;
+
+    if (r == NULL) {
+        params_free(ev->params);
+        return NULL;
+    }
+    r->worker = c->worker;
+    r->connection = c;
+    r->id = ev->id;
+    r->role = ev->role;
+    r->keep = (ev->flags & FCGI_KEEP_CONN) != 0;
+    r->too_large = ev->type == READER_TOO_LARGE;
+    r->params = ev->params;
+    r->program = PROGRAM_NONE;
+    r->body_left = UINT64_MAX;
+    r->terminate_at = r->kill_at = r->grace_at = CLOCK_NEVER;
+    r->started = r->body_at = clock_monotonic();
+    bytes_init(&r->body, REQUEST_BODY_MAX);
+    bytes_init(&r->line, STREAMS_LINE_MAX);
+    bytes_init(&r->answer, 64u << 20);
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = r;
+    c->request_count++;
+    worker_began(c->worker);
+    return r;
+}
+
+void request_free(struct request *r)
+{
+    streams_close(r);
+    program_abandon(&r->program);
+    params_free(r->params);
+    response_free(r->response);
+    bytes_clear(&r->body);
+    bytes_clear(&r->line);
+    bytes_clear(&r->answer);
+    free(r);
+}
+
+void request_start(struct request *r)
+{
+    if (r->state == REQUEST_WAITING)
+        launch(r);
+    request_settle(r);
+}
+
+void request_doom(struct request *r, enum request_fate fate)
+{
+    if (r->fate != REQUEST_NONE || r->state != REQUEST_RUNNING)
+        return;
+    r->fate = fate;
+    if (program_ended(&r->program))
+        return;
+    program_signal(&r->program, ending[fate].signal);
+    r->kill_at =
+        clock_monotonic() + (ending[fate].signal == SIGKILL ? GIVE_UP : ending[fate].patience);
+    r->killed = ending[fate].signal == SIGKILL;
+    worker_alarm(r->worker, r->kill_at);
+}
+
+void request_kill(struct request *r)
+{
+    program_signal(&r->program, SIGKILL);
+}
+
+void request_abort(struct request *r)
+{
+    if (r->state == REQUEST_WAITING || r->state == REQUEST_ANSWERING) {
+        bytes_clear(&r->answer);
+        r->status = 0;
+        r->state = REQUEST_ANSWERING;
+        verdict_count(r, REQUEST_ABORTED);
+        return;
+    }
+    request_doom(r, REQUEST_ABORTED);
+}
+
+static void bury(struct request *r)
+{
+    r->state = REQUEST_OVER;
+    r->worker->tidy = true;
+    worker_ended(r->worker);
+}
+
+void request_detach(struct request *r)
+{
+    bool running = r->state == REQUEST_RUNNING;
+
+    r->connection = NULL;
+    r->next = r->worker->orphans;
+    r->worker->orphans = r;
+    if (!running) {
+        if (r->state != REQUEST_FLUSHING)
+            verdict_count(r, REQUEST_GONE);
+        bury(r);
+        return;
+    }
+    request_doom(r, REQUEST_GONE);
+    streams_close(r);
+    request_settle(r);
+}
+
+void request_answer(struct request *r, unsigned status)
+{
+    r->status = status;
+    r->failed = status >= 400;
+    r->state = REQUEST_ANSWERING;
+    bytes_clear(&r->answer);
+    if (response_error(&r->answer, status, NULL, r->head) < 0)
+        connection_lost(r->connection);
+}
+
+/* Everything of this request has been queued; `broken`: and must not look complete. */
+static void conclude(struct request *r, bool broken)
+{
+    struct connection *c = r->connection;
+    struct output *o = &c->output;
+    int e = 0;
+
+    if (!broken) {
+        if (r->wrote_stderr)
+            e = output_stream_end(o, FCGI_STDERR, r->id);
+        if (e == 0)
+            e = output_stream_end(o, FCGI_STDOUT, r->id);
+        if (e == 0)
+            e = output_end_request(o, r->id,
+                                   r->program.wait_status == 0 ? 0 : program_code(&r->program),
+                                   FCGI_REQUEST_COMPLETE);
+    }
+    connection_request_ended(c, r, broken);
+    r->state = REQUEST_FLUSHING;
+    r->end_mark = o->queued;
+    verdict_record(r);
+    if (e < 0)
+        connection_lost(c);
+}
+
+/* Hand on our own answer as far as there is room. */
+static void settle_answer(struct request *r)
+{
+    struct output *o = &r->connection->output;
+
+    while (bytes_held(&r->answer) > 0) {
+        size_t length = bytes_held(&r->answer);
+        if (output_full(o))
+            return;
+        if (length > OUTPUT_HIGH / 2)
+            length = OUTPUT_HIGH / 2;
+        if (output_stream(o, FCGI_STDOUT, r->id, bytes_front(&r->answer), length) < 0) {
+            connection_lost(r->connection);
+            return;
+        }
+        bytes_consume(&r->answer, length);
+    }
+    conclude(r, false);
+}
+
+/* The program is over: what does the client get? */
+static void finish(struct request *r)
+{
+    streams_finish(r);
+    program_collect(&r->program);
+    r->worker->programs--;
+    strangers_look(r->worker);
+    if (r->connection == NULL) {
+        verdict_count(r, REQUEST_GONE);
+        verdict_record(r);
+        bury(r);
+        return;
+    }
+    switch (verdict_reach(r)) {
+    case VERDICT_GOOD:
+        conclude(r, false);
+        break;
+    case VERDICT_ERROR: /* nothing was sent yet: an answer of ours */
+        request_answer(r, r->status);
+        if (r->state == REQUEST_ANSWERING)
+            settle_answer(r);
+        break;
+    case VERDICT_BROKEN:
+        conclude(r, true);
+        break;
+    }
+}
+
+static void settle_running(struct request *r)
+{
+    struct program *p = &r->program;
+    bool open = p->out >= 0 || p->err >= 0;
+
+    if (!p->exited && p->out < 0)
+        (void)program_ended(p);
+    if (p->exited) {
+        /* What is in the pipes now was written by the program: take it before judging. */
+        if (open && r->fate != REQUEST_HELD && !r->out_paused)
+            streams_drain(r);
+        open = p->out >= 0 || p->err >= 0;
+        if (!open || r->fate != REQUEST_NONE) {
+            finish(r);
+            return;
+        }
+    } else if (p->out >= 0) {
+        return;
+    }
+    /* Half of it is over: the rest has a while.  A client that is slow to read is no stranger. */
+    if (r->grace_at == CLOCK_NEVER && !r->out_paused) {
+        r->grace_at = clock_monotonic() + GRACE;
+        worker_alarm(r->worker, r->grace_at);
+    }
+}
+
+void request_settle(struct request *r)
+{
+    switch (r->state) {
+    case REQUEST_WAITING:
+    case REQUEST_FLUSHING:
+    case REQUEST_OVER:
+        break;
+    case REQUEST_RUNNING:
+        settle_running(r);
+        break;
+    case REQUEST_ANSWERING:
+        if (r->connection != NULL)
+            settle_answer(r);
+        break;
+    }
+}
+
+/* Is the program waiting for body bytes that the client does not send? */
+static bool starving(const struct request *r)
+{
+    return r->connection != NULL && !r->body_over && r->sized && r->program.in >= 0 &&
+           bytes_held(&r->body) == 0 && r->worker->options.request_body_timeout != 0;
+}
+
+uint64_t request_deadline(const struct request *r)
+{
+    uint64_t when = CLOCK_NEVER;
+
+    if (r->state != REQUEST_RUNNING)
+        return when;
+    if (r->kill_at < when)
+        when = r->kill_at;
+    if (r->grace_at < when)
+        when = r->grace_at;
+    if (r->fate == REQUEST_NONE) {
+        if (r->terminate_at < when)
+            when = r->terminate_at;
+        if (starving(r) && r->body_at + r->worker->options.request_body_timeout < when)
+            when = r->body_at + r->worker->options.request_body_timeout;
+    }
+    return when;
+}
+
+static void expire_kill(struct request *r, uint64_t now)
+{
+    if (!r->killed) {
+        program_signal(&r->program, SIGKILL);
+        r->killed = true;
+        r->kill_at = now + GIVE_UP;
+        return;
+    }
+    log_write(LOG_LEVEL_ERROR, r->worker->options.pool,
+              "%s does not end on SIGKILL (it hangs in the kernel); leaving it behind", r->label);
+    r->kill_at = CLOCK_NEVER;
+    r->program.wait_status = SIGKILL;
+    r->program.exited = true;
+    r->worker->strangers = true;
+    streams_close(r);
+    program_abandon(&r->program);
+}
+
+void request_expire(struct request *r, uint64_t now)
+{
+    struct connection *c = r->connection;
+
+    if (r->state != REQUEST_RUNNING || request_deadline(r) > now)
+        return;
+    if (r->kill_at <= now)
+        expire_kill(r, now);
+    if (r->grace_at <= now && r->out_paused) {
+        r->grace_at = CLOCK_NEVER; /* settling sets it again when the client has read on */
+    } else if (r->grace_at <= now) {
+        r->grace_at = CLOCK_NEVER;
+        if (r->program.exited)
+            strangers_evict(r);
+        request_doom(r, r->program.exited ? REQUEST_HELD : REQUEST_LINGERED);
+    }
+    if (r->fate == REQUEST_NONE && r->terminate_at <= now)
+        request_doom(r, REQUEST_TOO_SLOW);
+    if (r->fate == REQUEST_NONE && starving(r) &&
+        r->body_at + r->worker->options.request_body_timeout <= now)
+        request_doom(r, REQUEST_STALLED);
+    request_settle(r);
+    if (c != NULL)
+        connection_settle(c);
+}
+
+/* ---- the body ---- */
+
+size_t request_body_room(const struct request *r)
+{
+    bool wanted =
+        r->state == REQUEST_WAITING || (r->state == REQUEST_RUNNING && r->program.in >= 0);
+
+    return wanted ? bytes_room(&r->body) : REQUEST_BODY_MAX;
+}
+
+void request_expect(struct request *r, uint64_t length)
+{
+    size_t held = bytes_held(&r->body);
+
+    r->sized = true;
+    if (held > length) { /* it came before we knew */
+        struct bytes kept;
+        bytes_init(&kept, REQUEST_BODY_MAX);
+        (void)bytes_append(&kept, bytes_front(&r->body), (size_t)length);
+        bytes_clear(&r->body);
+        r->body = kept;
+        held = (size_t)length;
+    }
+    r->body_left = length - held;
+}
+
+void request_body(struct request *r, const void *data, size_t length)
+{
+    if (r->state != REQUEST_WAITING && (r->state != REQUEST_RUNNING || r->program.in < 0))
+        return; /* nobody reads it */
+    if (length > r->body_left)
+        length = (size_t)r->body_left;
+    if (length == 0)
+        return;
+    r->body_at = clock_monotonic();
+    if (r->body_left != UINT64_MAX)
+        r->body_left -= length;
+    if (bytes_append(&r->body, data, length) < 0) {
+        request_doom(r, REQUEST_NO_MEMORY);
+        return;
+    }
+    if (r->state == REQUEST_RUNNING && r->in_source == NULL)
+        streams_feed(r);
+    else if (r->state == REQUEST_RUNNING && bytes_held(&r->body) == length)
+        streams_feed(r);
+}
+
+void request_body_end(struct request *r)
+{
+    if (r->body_over)
+        return;
+    r->body_over = true;
+    if (r->state == REQUEST_RUNNING)
+        streams_feed(r);
+}
+
+void request_pause(struct request *r, bool paused)
+{
+    if (r->state == REQUEST_RUNNING)
+        streams_pause(r, paused);
+}

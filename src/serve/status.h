@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_SERVE_STATUS_H
+#define GANGER_SERVE_STATUS_H
+
+/* The status responder (kind = status): boards in, pages out (report/report.h). */
+
+#include "serve/request.h"
+#include "serve/worker.h"
+
+/* Answer a request from its parameters: "/ping" is "pong", everything else the status page. */
+void status_answer(struct request *r);
+/* The master told us of a pool (its board, read-only; the descriptor stays the caller's), or that it is
+ * gone. */
+void status_learn(struct worker *w, const char *pool, int descriptor);
+void status_forget(struct worker *w, const char *pool);
+void status_clear(struct worker *w);
+
+#endif
