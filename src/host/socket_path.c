@@ -84,10 +84,25 @@ static int open_folder(const char *path, int *ret, struct error *err)
     return 0;
 }
 
-static void through_folder(struct sockaddr_un *un, int folder, const char *name)
+/* The name as seen from the folder held.  False when it does not fit, which a name made by
+ * temporary_name() always does. */
+static bool through_folder(struct sockaddr_un *un, int folder, const char *name)
 {
+    memset(un, 0, sizeof *un);
     un->sun_family = AF_UNIX;
-    snprintf(un->sun_path, sizeof un->sun_path, "/proc/self/fd/%d/%s", folder, name);
+    int length = snprintf(un->sun_path, sizeof un->sun_path, "/proc/self/fd/%d/%s", folder, name);
+    return length > 0 && (size_t)length < sizeof un->sun_path;
+}
+
+/* The n-th name to try.  It keeps the socket's own name in it as far as it fits, because listings
+ * of sockets (ss) go on showing it after the rename. */
+static void temporary_name(struct place *place, int n)
+{
+    char number[16] = "";
+    if (n > 0)
+        snprintf(number, sizeof number, ".%d", n);
+    snprintf(place->temporary, sizeof place->temporary, ".%.60s.%d%s.tmp", place->name,
+             (int)getpid(), number);
 }
 
 static void nap(long usec)
@@ -105,8 +120,7 @@ static void lock_folder(int folder)
         nap(2000);
 }
 
-/* Bind under a temporary name that is free.  The name keeps the socket's own name in it as far as
- * it fits, because listings of sockets (ss) go on showing it after the rename. */
+/* Bind under a temporary name that is free. */
 static int bind_temporary(struct place *place, int fd, mode_t mode, struct error *err)
 {
     int r = -EADDRINUSE;
@@ -114,10 +128,11 @@ static int bind_temporary(struct place *place, int fd, mode_t mode, struct error
         return error_errno(err, errno, "cannot set the mode of the socket %s", place->path);
     for (int i = 0; i < NAME_ATTEMPTS && r == -EADDRINUSE; i++) {
         struct sockaddr_un un;
-        memset(&un, 0, sizeof un);
-        snprintf(place->temporary, sizeof place->temporary, ".%.60s.%d%s%.0d.tmp", place->name,
-                 (int)getpid(), i > 0 ? "." : "", i);
-        through_folder(&un, place->folder, place->temporary);
+        temporary_name(place, i);
+        if (!through_folder(&un, place->folder, place->temporary)) {
+            r = -ENAMETOOLONG;
+            break;
+        }
         mode_t before = umask(0);
         r = bind(fd, (const struct sockaddr *)&un, sizeof un) < 0 ? -errno : 0;
         umask(before);
@@ -329,8 +344,7 @@ void socket_path_unlink(const char *path, int fd)
     if (fstatat(place.folder, place.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode) &&
         socket_inode_is(fd, &st) == 1) {
         /* Moved aside and looked at again before it goes: what was put there since goes back. */
-        snprintf(place.temporary, sizeof place.temporary, ".%.60s.%d.tmp", place.name,
-                 (int)getpid());
+        temporary_name(&place, 0);
         if (renameat2(place.folder, place.name, place.folder, place.temporary, RENAME_NOREPLACE) <
             0)
             (void)unlinkat(place.folder, place.name, 0);

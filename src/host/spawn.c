@@ -24,12 +24,6 @@
 #include "base/descriptor.h"
 #include "host/spawn_child.h"
 
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#else
-#define RUNNING_ON_VALGRIND 0
-#endif
-
 #define STACK_SIZE ((size_t)64 << 10)
 #define GUARD_SIZE ((size_t)64 << 10) /* a multiple of every page size in use */
 
@@ -221,25 +215,6 @@ int spawn_result(int report_fd, struct spawn_report *report, struct error *err)
     return SPAWN_FAILED;
 }
 
-/* Where CLONE_VM|CLONE_VFORK does not exist (valgrind turns it into a plain fork that does not
- * wait): fork, and wait for the report. */
-static int vfork_by_fork(struct spawn_child *child, struct spawned *ret,
-                         struct spawn_report *report, struct error *err)
-{
-    int r = fork_child(child, ret, err);
-    if (r < 0)
-        return r;
-    descriptor_nonblock(ret->report_fd, false);
-    r = spawn_result(ret->report_fd, report, err);
-    descriptor_close(&ret->report_fd);
-    if (r < 0) {
-        (void)spawn_signal(ret->pidfd, SIGKILL);
-        reap(ret->pidfd, ret->pid);
-        descriptor_close(&ret->pidfd);
-    }
-    return r;
-}
-
 static void *child_stack(void)
 {
     static uint8_t *top;
@@ -272,35 +247,30 @@ int spawn_vfork(const struct spawn_plan *plan, struct spawned *ret, struct spawn
                                 .report_fd = -1,
                                 .report = &outcome,
                                 .exec_fd = plan->exec_fd};
-    void *stack = RUNNING_ON_VALGRIND ? NULL : child_stack();
     int number = errno;
-    if (stack == NULL) {
-        r = vfork_by_fork(&child, ret, report, err);
-    } else {
-        sigset_t before;
-        int pidfd = -1;
-        block_signals(&before);
-        pid_t pid = clone(spawn_child_run, stack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
-                          &child, &pidfd);
-        int failure = errno; /* of clone when pid is -1; else the child's, of no interest */
-        sigprocmask(SIG_SETMASK, &before, NULL);
-        if (pid < 0)
-            return error_errno(err, failure, "cannot start a process");
-        *ret = (struct spawned){.pid = pid, .pidfd = pidfd, .report_fd = -1};
-        r = 0;
-        if (outcome.step >= 0) {
-            *report = outcome;
-            (void)describe(err, report);
-            r = SPAWN_FAILED;
-        }
-    }
-    if (r == SPAWN_FAILED) {
-        reap(ret->pidfd, ret->pid);
-        descriptor_close(&ret->pidfd);
-        ret->pid = -1;
-    }
+    void *stack = child_stack();
+    if (stack == NULL)
+        return error_errno(err, ENOMEM, "cannot start a process");
+    sigset_t before;
+    int pidfd = -1;
+    block_signals(&before);
+    pid_t pid = clone(spawn_child_run, stack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD,
+                      &child, &pidfd);
+    int failure = errno; /* of clone when pid is -1; else the child's, of no interest */
+    sigprocmask(SIG_SETMASK, &before, NULL);
     errno = number;
-    return r;
+    if (pid < 0)
+        return error_errno(err, failure, "cannot start a process");
+    if (outcome.step >= 0) {
+        *report = outcome;
+        (void)describe(err, report);
+        reap(pidfd, pid);
+        descriptor_close(&pidfd);
+        errno = number;
+        return SPAWN_FAILED;
+    }
+    *ret = (struct spawned){.pid = pid, .pidfd = pidfd, .report_fd = -1};
+    return 0;
 }
 
 int spawn_signal(int pidfd, int signal)

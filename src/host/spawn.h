@@ -116,7 +116,8 @@ int spawn_result(int report_fd, struct spawn_report *report, struct error *err);
 /*
  * 0 with *ret (report_fd -1) and the program running; SPAWN_FAILED with *report (the child is
  * already reaped); negative when the plan is wrong or not even the clone worked.  errno is kept.
- * The caller is single-threaded.  Under valgrind this is a fork that waits for the exec.
+ * The caller is single-threaded.  (valgrind 3.19 knows neither pidfds nor close_range: nothing
+ * here runs under it.)
  */
 int spawn_vfork(const struct spawn_plan *plan, struct spawned *ret, struct spawn_report *report,
                 struct error *err);
