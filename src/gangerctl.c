@@ -25,7 +25,7 @@ enum {
 static const char usage_text[] =
     "Usage: gangerctl [-r DIR] status [POOL] [--full] [--json]\n"
     "       gangerctl request SOCKET [/PATH] [OPTION]...\n"
-    "       gangerctl -h | --version\n"
+    "       gangerctl --help | --version\n"
     "\n"
     "  -r, --runtime-directory DIR  where ganger keeps its sockets\n"
     "\n"
