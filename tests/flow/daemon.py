@@ -23,6 +23,7 @@ BUILD = pathlib.Path(os.environ.get("GANGER_BUILD", ROOT / "build")).resolve()
 LONG = bool(os.environ.get("LONG"))
 # Sanitizers and two busy cores: deadlines that are not the subject of a test are generous.
 PATIENCE = 20.0
+TERM = signal.SIGTERM  # `signal` is a method below
 
 
 def wait_for(condition, timeout=PATIENCE, what="condition"):
@@ -218,7 +219,7 @@ class Ganger:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def stop(self, number=signal.SIGTERM, timeout=PATIENCE):
+    def stop(self, number=TERM, timeout=PATIENCE):
         """End it; its exit status.  Whatever it left behind is a failure of the caller's test."""
         if self.process is None:
             return None
