@@ -60,7 +60,8 @@ static void check_programs(struct draft *d, const struct draft_pool *p)
                         "script_root and command contradict each other: command "
                         "runs one program for every request, script_root the one "
                         "that the request names; leave one out");
-    } else if (p->pool.command.count == 0 && p->pool.script_root.count == 0 && !p->lost) {
+    } else if (p->pool.command.count == 0 && p->pool.script_root.count == 0 &&
+               d->box->errors == 0) {
         where = draft_place(d, p, "kind", 0);
         complaint_warning(d->box, &where,
                           "neither command nor script_root is set: every request "
@@ -121,7 +122,7 @@ static void check_needed(struct draft *d, const struct draft_pool *p)
     where.line = p->pool.line;
     if (p->lost || complaint_is_lost(d->box, p->file, p->pool.line, p->end))
         return;
-    if (p->pool.listen.count == 0 && d->global.runtime_directory != NULL)
+    if (p->pool.listen.count == 0 && !p->added)
         complaint_error(d->box, &where,
                         "listen is missing; give it an address, such as "
                         "/run/ganger/%s.sock",

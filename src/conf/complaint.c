@@ -14,14 +14,24 @@
 #include <string.h>
 #include "base/text.h"
 
+/* Names and values have been escaped; a pool's title or a file's name may still hold anything. */
+static char *tame(char *text)
+{
+    for (char *c = text; c != NULL && *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            *c = '?';
+    }
+    return text;
+}
+
 static char *sentence(const struct place *where, const char *what)
 {
     char line[16] = "";
     if (where->line > 0)
         snprintf(line, sizeof line, ":%u", where->line);
     if (where->pool != NULL)
-        return text_format("%s%s: pool %s: %s", where->file_name, line, where->pool, what);
-    return text_format("%s%s: %s", where->file_name, line, what);
+        return tame(text_format("%s%s: pool %s: %s", where->file_name, line, where->pool, what));
+    return tame(text_format("%s%s: %s", where->file_name, line, what));
 }
 
 __attribute__((format(printf, 4, 0))) static void add(struct complaint_box *box,

@@ -35,10 +35,16 @@ static int default_runtime_directory(struct draft *d)
     return 0;
 }
 
+/* Nothing is derived from a folder that is refused anyway. */
+static bool is_usable(const char *folder)
+{
+    return folder != NULL && folder[0] == '/';
+}
+
 static int default_pid(struct draft *d)
 {
     struct conf_global *g = &d->global;
-    if (g->pid != NULL || g->runtime_directory == NULL)
+    if (g->pid != NULL || !is_usable(g->runtime_directory))
         return 0;
     g->pid = text_format("%s/ganger.pid", g->runtime_directory);
     return g->pid == NULL ? -ENOMEM : 0;
@@ -81,7 +87,7 @@ static int default_status(struct draft *d, struct draft_pool *p)
     if (p->pool.pm_max_children == 0 && !draft_is_written(p, "pm.max_children"))
         p->pool.pm_max_children = 1;
     if (p->pool.listen.count > 0 || draft_is_written(p, "listen") ||
-        d->global.runtime_directory == NULL)
+        !is_usable(d->global.runtime_directory))
         return 0;
     char *path = text_format("%s/status.sock", d->global.runtime_directory);
     if (path == NULL)

@@ -212,7 +212,8 @@ static int take_text(struct walk *w, const char *name, char **text, size_t lengt
         .file_name = w->files->names.items[w->files->names.count - 1],
     };
     struct statement_list list = {0};
-    prepare_text(*text, length, &where, w->box);
+    if (!prepare_text(*text, length, &where, w->box))
+        return 0;
     int r = syntax_parse(&list, text, &length, w->in_pool, &where, w->box);
     if (r == 0)
         r = unroll(w, &list, here);

@@ -59,7 +59,7 @@ static size_t utf8_length(const unsigned char *p, size_t left)
 }
 
 /* One complaint for each kind in a file: a binary file has thousands. */
-static void refuse_bytes(struct scan *s)
+static bool refuse_bytes(struct scan *s)
 {
     bool nul = false, control = false, encoding = false;
     unsigned line = 1;
@@ -89,6 +89,7 @@ static void refuse_bytes(struct scan *s)
         }
         i += n;
     }
+    return !nul;
 }
 
 static bool is_word_byte(char c)
@@ -198,11 +199,79 @@ static void check_quoted_variable(struct scan *s, size_t from)
     }
 }
 
-void prepare_text(char *text, size_t length, const struct place *where, struct complaint_box *box)
+/* The bytes of a word, a quoted string or ${…} at `at`; 0 when none begins there. */
+static size_t token_length(const char *text, size_t at, size_t length)
+{
+    size_t n = 0;
+    if (text[at] == '"' || text[at] == '\'') {
+        for (n = 1; at + n < length && text[at + n] != text[at]; n++) {
+            if (text[at + n] == '\\')
+                n++;
+        }
+        return n + 1;
+    }
+    if (text[at] == '$' && at + 1 < length && text[at + 1] == '{')
+        return strcspn(text + at, "}") + 1;
+    while (at + n < length && is_word_byte(text[at + n]))
+        n++;
+    return n;
+}
+
+/* What stands behind "include" must be whole: libconfuse leaks what it has read of a call. */
+static bool is_call(const char *text, size_t at, size_t length)
+{
+    bool value = true;
+    at += strspn(text + at, " \t\n");
+    if (at >= length || text[at] != '(')
+        return false;
+    for (at++; at < length;) {
+        size_t n = strchr(" \t\n", text[at]) != NULL ? 0 : token_length(text, at, length);
+        if (text[at] == ')')
+            return true;
+        if (n > 0 && !value)
+            return false;
+        if (n == 0 && text[at] == ',' && value)
+            return false;
+        if (n == 0 && strchr(" \t\n,", text[at]) == NULL)
+            return false;
+        value = n > 0 ? false : text[at] == ',' ? true : value;
+        at += n > 0 ? n : 1;
+    }
+    return false;
+}
+
+static void check_includes(struct scan *s)
+{
+    char before = ' '; /* what stands before, blanks apart */
+    s->line = 1;
+    s->line_start = s->at = 0;
+    while (s->at < s->length) {
+        size_t n = token_length(s->text, s->at, s->length);
+        bool named = (n == 7 && memcmp(s->text + s->at, "include", 7) == 0) ||
+                     (n == 9 && memcmp(s->text + s->at + 1, "include", 7) == 0);
+        if (named && strchr("=(,", before) == NULL && !is_call(s->text, s->at + n, s->length)) {
+            complain(s, s->line, "include is written include(\"FILE\")");
+            take_line_out(s);
+            continue;
+        }
+        if (strchr(" \t\n", s->text[s->at]) == NULL)
+            before = s->text[s->at];
+        size_t end = s->at + (n > 0 ? n : 1);
+        for (; s->at < end && s->at < s->length; s->at++) {
+            if (s->text[s->at] == '\n') {
+                s->line++;
+                s->line_start = s->at + 1;
+            }
+        }
+    }
+}
+
+bool prepare_text(char *text, size_t length, const struct place *where, struct complaint_box *box)
 {
     struct scan s = {.text = text, .length = length, .line = 1, .where = *where, .box = box};
     bool in_word = false;
-    refuse_bytes(&s);
+    if (!refuse_bytes(&s))
+        return false;
     while (s.at < length) {
         char c = text[s.at];
         char next = s.at + 1 < length ? text[s.at + 1] : '\0';
@@ -220,6 +289,13 @@ void prepare_text(char *text, size_t length, const struct place *where, struct c
             skip_quoted(&s);
             if (c == '"' && text[from] == '"')
                 check_quoted_variable(&s, from);
+        } else if (c == '*' || (c == '+' && next != '=')) {
+            s.where.line = s.line;
+            complaint_error(box, &s.where,
+                            "a %c stands outside quotes; write \"…\" around the whole "
+                            "value",
+                            c);
+            take_line_out(&s);
         } else if (!was_in_word && c == '$' && next == '{') {
             skip_variable(&s);
         } else {
@@ -227,6 +303,8 @@ void prepare_text(char *text, size_t length, const struct place *where, struct c
             s.at++;
         }
     }
+    check_includes(&s);
+    return true;
 }
 
 void prepare_blank_line(char *text, size_t start, size_t end, bool outside)

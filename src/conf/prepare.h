@@ -13,9 +13,10 @@
  * comments become blanks; bytes that no configuration holds (NUL, control characters, what is not
  * UTF-8) and quotes that do not close on their line are complained of and taken out.  `where` gives the file; its
  * line is filled in.  Afterwards the text holds no NUL before `length`, and quotes and braces of
- * ${…} close on the line they began.
+ * ${…} close on the line they began.  False when the file holds NUL bytes, and so is no text
+ * at all: it is not worth reading on.
  */
-void prepare_text(char *text, size_t length, const struct place *where, struct complaint_box *box);
+bool prepare_text(char *text, size_t length, const struct place *where, struct complaint_box *box);
 /*
  * Take the line out of `text` that begins at `start` and ends before `end`.  When it opened a pool
  * (or, `outside` every pool, anything in braces), something that still opens one is left, so that

@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * libconfuse parses; what it finds is written down as statements, with lines.
- *
- * Every option is declared to libconfuse as a list of strings with a parse callback.  So one value
- * and {several} are both syntax, the callback sees each value with the line it stands on, and
- * whether it is a number is this room's business, with this room's words.  A hidden list option
- * with a default value, which libconfuse parses when it opens a section, tells where a pool begins.
- *
- * libconfuse stops at the first mistake.  Therefore: say what it was, take it out of the text (or
- * declare the unknown option), and read the text again from the start, until it passes.  Only the
- * last reading's statements count.  Each round removes a line or adds a name, and the rounds are
- * bounded in number and in bytes.
- *
- * libconfuse's lexer is global and its callbacks carry no context, hence `reading`.
+ * Reading on behind a mistake.  libconfuse stops at the first one.  Therefore: say what it was, take it
+ * out of the text (or declare the unknown option, or put in the brace that is missing), and read
+ * the text again from the start, until it passes.  Only the last reading's statements count.  Each
+ * round removes a line or adds a name, and the rounds are bounded in number and in bytes.
  */
 
 #include "conf/syntax.h"
-#include <confuse.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdint.h>
@@ -26,197 +16,11 @@
 #include <string.h>
 #include "base/text.h"
 #include "conf/prepare.h"
+#include "conf/reading.h"
 #include "conf/schema.h"
 
 #define ROUNDS_MAX 200
 #define BYTES_MAX (256u << 20) /* of all rounds together */
-/* Hidden options: one that a section sets as it opens, one that is put behind the text. */
-#define OPENED "\002opened"
-#define ENDED "\002ended"
-
-struct reading {
-    struct statement_list found;
-    unsigned file;
-    bool no_memory;
-    bool ended_in_pool;
-    unsigned error_line; /* 0: none yet */
-    char *error_pool;    /* title of the pool it stands in, owned; NULL outside */
-    char error_text[512];
-    char *unknown[2][ROUNDS_MAX]; /* by enum schema_scope, owned */
-    size_t unknown_count[2];
-};
-
-static struct reading *reading;
-
-static bool is_unknown(const char *name)
-{
-    for (int scope = 0; scope < 2; scope++) {
-        for (size_t i = 0; i < reading->unknown_count[scope]; i++) {
-            if (strcmp(reading->unknown[scope][i], name) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-/* The statement that a further value of a list belongs to: the last of that name in this pool. */
-static struct statement *last_of(const char *name)
-{
-    for (size_t i = reading->found.count; i-- > 0;) {
-        struct statement *s = &reading->found.items[i];
-        if (s->kind == STATEMENT_OPTION && strcmp(s->name, name) == 0)
-            return s;
-        if (s->kind != STATEMENT_OPTION)
-            return NULL;
-    }
-    return NULL;
-}
-
-static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
-{
-    *(const char **)result = value;
-    if (is_unknown(opt->name))
-        return 0;
-    unsigned line = (unsigned)cfg->line;
-    /* nvalues already counts this one; "=" starts again from none, "+=" goes on. */
-    struct statement *s = opt->nvalues > 1 ? last_of(opt->name) : NULL;
-    if (s == NULL) {
-        if (statement_add(&reading->found, STATEMENT_OPTION, reading->file, line, opt->name) < 0) {
-            reading->no_memory = true;
-            return -1;
-        }
-        s = &reading->found.items[reading->found.count - 1];
-    }
-    if (statement_add_value(s, line, value) < 0) {
-        reading->no_memory = true;
-        return -1;
-    }
-    return 0;
-}
-
-static int on_open(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
-{
-    (void)opt;
-    *(const char **)result = value;
-    /* The root has the hidden option too when a pool's inside is read; it has no title. */
-    if (cfg->title == NULL)
-        return 0;
-    if (statement_add(&reading->found, STATEMENT_POOL, reading->file, (unsigned)cfg->line,
-                      cfg->title) < 0) {
-        reading->no_memory = true;
-        return -1;
-    }
-    return 0;
-}
-
-static int on_ended(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
-{
-    (void)opt;
-    *(const char **)result = value;
-    reading->ended_in_pool = cfg->title != NULL;
-    return 0;
-}
-
-static int on_close(cfg_t *cfg, cfg_opt_t *opt)
-{
-    (void)opt;
-    if (statement_add(&reading->found, STATEMENT_END, reading->file, (unsigned)cfg->line, NULL) <
-        0) {
-        reading->no_memory = true;
-        return -1;
-    }
-    return 0;
-}
-
-static int on_include(cfg_t *cfg, cfg_opt_t *opt, int count, const char **values)
-{
-    (void)opt;
-    unsigned line = (unsigned)cfg->line;
-    if (statement_add(&reading->found, STATEMENT_INCLUDE, reading->file, line, NULL) < 0) {
-        reading->no_memory = true;
-        return -1;
-    }
-    struct statement *s = &reading->found.items[reading->found.count - 1];
-    for (int i = 0; i < count; i++) {
-        if (statement_add_value(s, line, values[i]) < 0) {
-            reading->no_memory = true;
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static void on_error(cfg_t *cfg, const char *format, va_list arguments)
-{
-    if (reading->error_line != 0)
-        return; /* what follows the first is its echo */
-    reading->error_line = cfg != NULL && cfg->line > 0 ? (unsigned)cfg->line : 1;
-    free(reading->error_pool);
-    reading->error_pool = NULL;
-    if (cfg != NULL && cfg->title != NULL) {
-        reading->error_pool = strdup(cfg->title);
-        reading->no_memory = reading->no_memory || reading->error_pool == NULL;
-    }
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    vsnprintf(reading->error_text, sizeof reading->error_text, format, arguments);
-#pragma GCC diagnostic pop
-}
-
-static cfg_opt_t list_option(const char *name)
-{
-    return (cfg_opt_t)CFG_STR_LIST_CB(name, NULL, CFGF_NODEFAULT, on_value);
-}
-
-/* All known and unknown names of a scope, as libconfuse wants them; the caller frees the array. */
-static cfg_opt_t *declare(enum schema_scope scope, cfg_opt_t *pool)
-{
-    size_t most = schema_count + reading->unknown_count[scope] + 5, n = 0;
-    cfg_opt_t *options = calloc(most, sizeof *options);
-    if (options == NULL)
-        return NULL;
-    if (scope == SCHEMA_POOL)
-        options[n++] = (cfg_opt_t)CFG_STR_LIST_CB(OPENED, "{1}", CFGF_NONE, on_open);
-    for (size_t i = 0; i < schema_count; i++) {
-        if (schema_options[i].scope == scope && strcmp(schema_options[i].name, "include") != 0)
-            options[n++] = list_option(schema_options[i].name);
-    }
-    for (size_t i = 0; i < reading->unknown_count[scope]; i++)
-        options[n++] = list_option(reading->unknown[scope][i]);
-    options[n++] = (cfg_opt_t)CFG_STR_LIST_CB(ENDED, NULL, CFGF_NODEFAULT, on_ended);
-    options[n++] = (cfg_opt_t)CFG_FUNC("include", on_include);
-    if (pool != NULL)
-        options[n++] = (cfg_opt_t)CFG_SEC("pool", pool, CFGF_MULTI | CFGF_TITLE);
-    options[n] = (cfg_opt_t)CFG_END();
-    return options;
-}
-
-/* Read the text once.  True when libconfuse had nothing to say against it. */
-static bool read_once(const char *text, bool in_pool)
-{
-    bool passed = false;
-    cfg_t *cfg = NULL;
-    cfg_opt_t *pool = declare(SCHEMA_POOL, NULL), *global = NULL;
-    if (pool != NULL && !in_pool)
-        global = declare(SCHEMA_GLOBAL, pool);
-    cfg_opt_t *root = in_pool ? pool : global;
-    statement_clear(&reading->found);
-    reading->error_line = 0;
-    if (root != NULL)
-        cfg = cfg_init(root, CFGF_NONE);
-    if (cfg == NULL) {
-        reading->no_memory = true;
-    } else {
-        cfg_set_error_function(cfg, on_error);
-        if (!in_pool)
-            cfg_set_validate_func(cfg, "pool", on_close);
-        passed = cfg_parse_buf(cfg, text) == CFG_SUCCESS && reading->error_line == 0;
-        cfg_free(cfg);
-    }
-    free(global);
-    free(pool);
-    return passed;
-}
 
 static bool find_line(const char *text, size_t length, unsigned line, size_t *start, size_t *end)
 {
@@ -259,7 +63,8 @@ static void complain_unknown(const char *name, bool in_pool, const struct place 
     size_t length = strlen(name);
     if (php != NULL && php->status != SCHEMA_SUPPORTED)
         complaint_error(box, where, "%s is not %s: %s", shown,
-                        php->status == SCHEMA_LATER ? "yet supported" : "an option of ganger",
+                        php->status == SCHEMA_LATER ? "yet supported by this version of ganger"
+                                                    : "an option of ganger",
                         php->note);
     else if (text_starts(name, "env["))
         complaint_error(box, where, "%s is written env = {\"NAME=VALUE\", …}", shown);
@@ -280,15 +85,16 @@ static void complain_unknown(const char *name, bool in_pool, const struct place 
                         shown);
 }
 
-static void complain_syntax(const struct place *where, struct complaint_box *box)
+static void complain_syntax(const char *said, const struct place *where, struct complaint_box *box)
 {
-    const char *said = reading->error_text;
     char shown[600];
     text_escape_fixed(shown, sizeof shown, said, strlen(said));
     if (text_starts(said, "missing parenthesis for function 'include'"))
         complaint_error(box, where, "include is written include(\"FILE\")");
     else if (text_starts(said, "missing title for section"))
         complaint_error(box, where, "a pool needs a name: pool NAME { … }");
+    else if (text_starts(said, "missing opening brace for section"))
+        complaint_error(box, where, "a pool is written pool NAME { … }");
     else if (text_starts(said, "premature end of file"))
         complaint_error(box, where, "the file ends in the middle; is a closing brace missing?");
     else
@@ -317,30 +123,38 @@ struct repair {
     bool in_pool;
     struct place where;
     struct complaint_box *box;
+    struct reading reading;
     unsigned told_line;  /* the last line that was complained of */
     unsigned taken_line; /* the last line that was taken out … */
-    char taken_for[512]; /* … and why */
+    unsigned taken_at;   /* … where the mistake was noticed … */
+    char taken_for[512]; /* … and what it was */
     bool cascade;        /* braces may be out of step since a line was taken out */
 };
 
+static bool is_again(const struct repair *r)
+{
+    return r->taken_at == r->reading.error_line && r->taken_line > 0 &&
+           strcmp(r->taken_for, r->reading.error_text) == 0;
+}
+
 /*
- * Take out the line of the mistake.  Where the mistake began above (a word with no "=" behind it
- * is noticed at the next word), the same mistake comes again: then go up.  False when nothing is left.
+ * Take out the line of the mistake.  When it began above, the same mistake comes again: then go up.
+ * False when nothing is left.
  */
 static bool take_out(struct repair *r, bool inside)
 {
     size_t start, end;
-    unsigned line = reading->error_line;
-    if (strcmp(r->taken_for, reading->error_text) == 0 && r->taken_line <= line &&
-        !find_line(*r->text, *r->length, line, &start, &end))
-        line = r->taken_line;
+    unsigned line = r->reading.error_line;
+    if (is_again(r))
+        line = r->taken_line - 1;
     while (line > 0 && !find_line(*r->text, *r->length, line, &start, &end))
         line--;
     if (line == 0)
         return false;
     prepare_blank_line(*r->text, start, end, !inside);
+    r->taken_at = r->reading.error_line;
     r->taken_line = line;
-    snprintf(r->taken_for, sizeof r->taken_for, "%s", reading->error_text);
+    snprintf(r->taken_for, sizeof r->taken_for, "%s", r->reading.error_text);
     r->cascade = true;
     r->where.line = line;
     complaint_lose(r->box, &r->where);
@@ -363,19 +177,30 @@ static bool is_unclosed_list(const char *said, enum schema_scope scope)
     return schema_find(scope, name) != NULL;
 }
 
-/* An unknown word that was told already, and no "=" behind it. */
-static bool is_unassigned_unknown(const char *said)
+/* A word with no "=" behind it is noticed at the next word: find the line where it stands. */
+static void find_unassigned(struct repair *r, bool *ret_unknown)
 {
     static const char missing[] = "missing equal sign after option '";
+    const char *said = r->reading.error_text;
+    char name[256];
+    *ret_unknown = false;
     if (!text_starts(said, missing))
-        return false;
-    char *name = strdup(said + sizeof missing - 1);
-    if (name == NULL)
-        return false;
-    name[strlen(name) - 1] = '\0';
-    bool unknown = is_unknown(name);
-    free(name);
-    return unknown;
+        return;
+    size_t length = strlen(said + sizeof missing - 1);
+    if (length < 2 || length > sizeof name)
+        return;
+    memcpy(name, said + sizeof missing - 1, length - 1);
+    name[length - 1] = '\0';
+    bool inside = r->in_pool || r->reading.error_pool != NULL;
+    *ret_unknown = reading_is_unknown(&r->reading, inside ? SCHEMA_POOL : SCHEMA_GLOBAL, name);
+    for (unsigned line = r->reading.error_line; line > 0; line--) {
+        size_t start, end;
+        if (find_line(*r->text, *r->length, line, &start, &end) &&
+            memmem(*r->text + start, end - start, name, strlen(name)) != NULL) {
+            r->reading.error_line = line;
+            break;
+        }
+    }
 }
 
 static int mend_unknown(struct repair *r, char *name, bool inside, bool *ret_mended)
@@ -397,29 +222,35 @@ static int mend_unknown(struct repair *r, char *name, bool inside, bool *ret_men
         find_line(*r->text, *r->length, r->where.line, &start, &end);
         return close_before(r->text, r->length, start);
     }
-    if (*name == '\0' || is_unknown(name) || reading->unknown_count[scope] == ROUNDS_MAX) {
+    if (name[0] == '[' && name[strlen(name) - 1] == ']') {
+        complain_unknown(name, inside, &r->where, r->box);
+        r->told_line = r->where.line;
+        *ret_mended = take_out(r, true);
+        return 0;
+    }
+    if (*name == '\0' || reading_is_unknown(&r->reading, scope, name) ||
+        r->reading.unknown_count[scope] == READING_UNKNOWN_MAX) {
         *ret_mended = false;
         return 0;
     }
     complain_unknown(name, inside, &r->where, r->box);
     r->told_line = r->where.line;
-    char *copy = strdup(name);
-    if (copy == NULL)
-        return -ENOMEM;
-    reading->unknown[scope][reading->unknown_count[scope]++] = copy;
-    return 0;
+    return reading_add_unknown(&r->reading, scope, name);
 }
 
 /* Mend the first mistake of the last round.  0; 1 when there is nothing more to mend; -ENOMEM. */
 static int mend(struct repair *r)
 {
-    const char *said = reading->error_text;
-    bool inside = r->in_pool || reading->error_pool != NULL, mended = false;
+    const char *said = r->reading.error_text;
+    bool inside = r->in_pool || r->reading.error_pool != NULL, mended = false;
     size_t start, end;
-    r->where.line = reading->error_line;
-    r->where.pool = reading->error_pool != NULL && reading->error_pool[0] != STATEMENT_LOST_TITLE[0]
-                        ? reading->error_pool
-                        : NULL;
+    bool unassigned;
+    find_unassigned(r, &unassigned);
+    r->where.line = r->reading.error_line;
+    r->where.pool =
+        r->reading.error_pool != NULL && r->reading.error_pool[0] != STATEMENT_LOST_TITLE[0]
+            ? r->reading.error_pool
+            : NULL;
     char *name = unknown_name(said);
     if (name != NULL) {
         int result = mend_unknown(r, name, inside, &mended);
@@ -428,39 +259,38 @@ static int mend(struct repair *r)
             return result;
     }
     bool brace = text_starts(said, "unexpected closing brace");
-    bool echo = r->told_line == reading->error_line || (brace && r->cascade) ||
-                strcmp(r->taken_for, said) == 0 || is_unassigned_unknown(said);
+    bool echo =
+        r->told_line == r->reading.error_line || (brace && r->cascade) || is_again(r) || unassigned;
     if (inside && is_unclosed_list(said, SCHEMA_POOL)) {
         complaint_error(r->box, &r->where, "a list before this line has no closing brace");
         find_line(*r->text, *r->length, r->where.line, &start, &end);
-        r->told_line = reading->error_line;
+        r->told_line = r->reading.error_line;
         return close_before(r->text, r->length, start);
     }
     if (!echo)
-        complain_syntax(&r->where, r->box);
-    r->told_line = reading->error_line;
+        complain_syntax(said, &r->where, r->box);
+    r->told_line = r->reading.error_line;
     return take_out(r, inside) ? 0 : 1;
 }
 
 /* libconfuse takes the end of the file for the end of a pool.  Tell by a word behind the text. */
 static int check_end(struct repair *r)
 {
-    static const char behind[] = "\n" ENDED "=1\n";
+    static const char behind[] = "\n" READING_END "=1\n";
     size_t length = *r->length;
     char *longer = malloc(length + sizeof behind);
     if (longer == NULL)
         return -ENOMEM;
     memcpy(longer, *r->text, length);
     memcpy(longer + length, behind, sizeof behind);
-    reading->ended_in_pool = false;
-    read_once(longer, r->in_pool);
+    reading_once(&r->reading, longer, r->in_pool);
     free(longer);
-    if (!reading->ended_in_pool || r->cascade)
+    if (!r->reading.ended_in_pool || r->cascade)
         return 0;
     r->where.pool = NULL;
-    for (size_t i = reading->found.count; i-- > 0;) {
-        if (reading->found.items[i].kind == STATEMENT_POOL) {
-            r->where.line = reading->found.items[i].line;
+    for (size_t i = r->reading.found.count; i-- > 0;) {
+        if (r->reading.found.items[i].kind == STATEMENT_POOL) {
+            r->where.line = r->reading.found.items[i].line;
             break;
         }
     }
@@ -471,43 +301,37 @@ static int check_end(struct repair *r)
 int syntax_parse(struct statement_list *out, char **text, size_t *length, bool in_pool,
                  const struct place *where, struct complaint_box *box)
 {
-    struct reading *mine = calloc(1, sizeof *mine);
-    struct repair repair = {
+    struct repair *repair = calloc(1, sizeof *repair);
+    if (repair == NULL)
+        return -ENOMEM;
+    *repair = (struct repair){
         .text = text, .length = length, .in_pool = in_pool, .where = *where, .box = box};
+    struct reading *reading = &repair->reading;
+    reading->file = where->file;
     size_t bytes = 0;
     int r = 0;
-    if (mine == NULL)
-        return -ENOMEM;
-    mine->file = where->file;
-    reading = mine;
-    for (unsigned round = 0;; round++) {
+    for (unsigned round = 1;; round++) {
         bytes += *length;
-        bool passed = read_once(*text, in_pool);
+        bool passed = reading_once(reading, *text, in_pool);
         if (passed)
-            r = check_end(&repair);
-        if (passed || mine->no_memory)
+            r = check_end(repair);
+        if (passed || reading->no_memory)
             break;
-        if (round + 1 >= ROUNDS_MAX || bytes > BYTES_MAX) {
-            repair.where.line = mine->error_line;
-            repair.where.pool = NULL;
-            complaint_error(box, &repair.where,
+        if (round >= ROUNDS_MAX || bytes > BYTES_MAX) {
+            repair->where.line = reading->error_line;
+            repair->where.pool = NULL;
+            complaint_error(box, &repair->where,
                             "too many mistakes in this file; the rest was not read");
             break;
         }
-        r = mend(&repair);
+        r = mend(repair);
         if (r != 0)
             break;
     }
-    r = r < 0 || mine->no_memory ? -ENOMEM : 0;
-    for (size_t i = 0; r == 0 && i < mine->found.count; i++)
-        r = statement_move(out, &mine->found.items[i]);
-    statement_clear(&mine->found);
-    for (int scope = 0; scope < 2; scope++) {
-        for (size_t i = 0; i < mine->unknown_count[scope]; i++)
-            free(mine->unknown[scope][i]);
-    }
-    free(mine->error_pool);
-    free(mine);
-    reading = NULL;
+    r = r < 0 || reading->no_memory ? -ENOMEM : 0;
+    for (size_t i = 0; r == 0 && i < reading->found.count; i++)
+        r = statement_move(out, &reading->found.items[i]);
+    reading_clear(reading);
+    free(repair);
     return r;
 }
