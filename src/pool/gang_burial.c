@@ -113,8 +113,9 @@ bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t now)
 
         if (w->state == LIFECYCLE_EMPTY || w->pid != pid)
             continue;
-        /* The report may still lie in its pipe: it tells why. */
+        /* What it and its exec said last may still be on the way to us. */
         gang_hear_report(g, w, now);
+        gang_hear_words(g, w, now);
         bury(g, w, code, status, now);
         return true;
     }

@@ -63,9 +63,9 @@ static void end_channel(struct gang *g, struct worker *w)
     w->drain_unsent = false;
 }
 
-static void hear_words(struct gang *g, struct worker *w, uint64_t now)
+void gang_hear_words(struct gang *g, struct worker *w, uint64_t now)
 {
-    for (int i = 0; i < TURN; i++) {
+    for (int i = 0; i < TURN && w->channel >= 0; i++) {
         struct channel_message message;
         int descriptor = -1;
         int r = channel_receive(w->channel, &message, &descriptor);
@@ -240,8 +240,7 @@ void gang_ready(struct gang *g, const struct gang_watch *watch, uint64_t now)
         gang_hear_report(g, w, now);
         break;
     case GANG_WATCH_CHANNEL:
-        if (w->channel >= 0)
-            hear_words(g, w, now);
+        gang_hear_words(g, w, now);
         if (w->channel >= 0)
             gang_hear_send(g, w);
         break;

@@ -135,7 +135,8 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
                 gang_hear_send(g, w);
             next = sooner(next, w->deadline);
         }
-        if (in.held && in.pending + in.serving < answer.wanted)
+        /* Asked anew: what was obeyed just now may have failed. */
+        if (!throttle_allows(&g->throttle, now) && !g->stopping)
             next = sooner(next, g->throttle.until);
         if (throttle_failing(&g->throttle) && gang_serving(g) > 0)
             next = sooner(next, g->next_look);

@@ -81,6 +81,8 @@ int gang_hear_watch(struct gang *g, const struct worker *w, enum gang_watch_kind
 void gang_hear_unwatch(struct gang *g, const struct worker *w, enum gang_watch_kind kind, int fd);
 /* Read the spawn report of `w` if there is one. */
 void gang_hear_report(struct gang *g, struct worker *w, uint64_t now);
+/* Read its words, a bounded number. */
+void gang_hear_words(struct gang *g, struct worker *w, uint64_t now);
 /* Read what is left of a dead worker's output, and keep the rest for later. */
 void gang_hear_last_words(struct gang *g, const struct leftover *last, uint64_t now);
 /* Give up outputs whose time has come; the next such time. */

@@ -48,7 +48,11 @@ struct verdict verdict_judge(const struct verdict_facts *f)
 
     v.proof = f->burial != LIFECYCLE_DO_BURY_EARLY && (f->served || f->lived >= THROTTLE_PROOF);
     if (v.blame == VERDICT_NONE)
-        v.level = f->state == LIFECYCLE_KILLED ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
+        /* Not even leaving went well: killed by us, or its last deeds failed. */
+        v.level = f->state == LIFECYCLE_KILLED || f->code == CLD_DUMPED ||
+                          (f->code == CLD_EXITED && f->status != 0)
+                      ? LOG_LEVEL_WARNING
+                      : LOG_LEVEL_DEBUG;
     else if (v.blame == VERDICT_FAILED && f->failing)
         v.level = LOG_LEVEL_DEBUG; /* said once already */
     else if (v.sort == VERDICT_OK)

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ganger(8): the command line of the master. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "master/master.h"
+
+#ifndef GANGER_VERSION
+#define GANGER_VERSION "unknown"
+#endif
+#define DEFAULT_CONFIG "/etc/ganger/ganger.conf"
+
+static void usage(FILE *to)
+{
+    (void)fprintf(to,
+                  "usage: ganger [-DSthv] [-c FILE] [-p PIDFILE]\n"
+                  "  -c FILE     read FILE (default " DEFAULT_CONFIG ")\n"
+                  "  -t          test the configuration, all of it, and exit; -tt prints it too\n"
+                  "  -D          become a daemon (default: stay in the foreground)\n"
+                  "  -p PIDFILE  write the pid there (default: ganger.pid in runtime_directory)\n"
+                  "  -S          strict: refuse to start when one pool cannot run\n"
+                  "  -v, -h      print the version, this help\n");
+}
+
+int main(int argc, char **argv)
+{
+    struct master_options options = {.config = DEFAULT_CONFIG};
+    int option;
+
+    while ((option = getopt(argc, argv, "c:tDp:Svh")) != -1) {
+        switch (option) {
+        case 'c':
+            options.config = optarg;
+            break;
+        case 't':
+            options.test++;
+            break;
+        case 'D':
+            options.daemonise = true;
+            break;
+        case 'p':
+            options.pid_file = optarg;
+            break;
+        case 'S':
+            options.strict = true;
+            break;
+        case 'v':
+            (void)printf("ganger %s\n", GANGER_VERSION);
+            return MASTER_EXIT_OK;
+        case 'h':
+            usage(stdout);
+            return MASTER_EXIT_OK;
+        default:
+            usage(stderr);
+            return MASTER_EXIT_USAGE;
+        }
+    }
+    if (optind < argc) {
+        (void)fprintf(stderr, "ganger: what is \"%s\"?  No argument is expected.\n", argv[optind]);
+        usage(stderr);
+        return MASTER_EXIT_USAGE;
+    }
+    return master_run(&options);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_MASTER_JOURNAL_H
+#define GANGER_MASTER_JOURNAL_H
+
+/* Where the master's log goes: error_log, log_level and their relatives. */
+
+#include <stdbool.h>
+#include "base/error.h"
+#include "conf/conf.h"
+
+/* Level and length, which hold at once. */
+void journal_tune(const struct conf_global *global);
+/* The target.  A daemon has no stderr: `daemon` makes "stderr" mean the system log.  0 or negative
+ * with the old target kept. */
+int journal_open(const struct conf_global *global, bool daemon, struct error *err);
+
+#endif

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of starting is written once, in `stages`; stopping is the same order backwards.
+ *
+ * A fatal exit exists only in here and only before the master is ready.  Afterwards nothing that a
+ * worker, a pool or a shortage does ends it.
+ */
+#include "master/master.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/descriptor.h"
+#include "base/log.h"
+#include "host/process.h"
+#include "master/birth.h"
+#include "master/crew.h"
+#include "master/inspect.h"
+#include "master/journal.h"
+#include "master/notify.h"
+#include "master/reap.h"
+#include "master/runtime_folder.h"
+#include "master/signals.h"
+
+/* Ready at the latest so long after the start, whatever slow pools do. */
+#define START_PATIENCE (10 * CLOCK_SEC)
+/* What a stop may take beyond process_control_timeout: TERM, KILL, and a kernel that is slow. */
+#define STOP_PATIENCE (10 * CLOCK_SEC)
+
+struct master {
+    const struct master_options *options;
+    struct pool_context context;
+    struct inspection inspection;
+    const char *pid_path;
+    bool daemon;
+    int folder_fd, pid_fd;
+    char *worker_path;
+    sd_event *loop;
+    struct signals signals;
+    sd_event_source *patience; /* timer: ready at the latest, then gone at the latest */
+    sd_event_source *again;    /* more children to reap */
+    struct crew *crew;
+    bool ready;
+    bool stopping;
+    enum gang_stop_how how;
+    struct notify notice;
+};
+
+/* ---- readiness ---- */
+
+static void announce(struct master *m, const struct crew_count *n)
+{
+    m->ready = true;
+    notify_ready(&m->notice, n);
+    process_daemon_ready();
+    (void)sd_event_source_set_enabled(m->patience, SD_EVENT_OFF);
+}
+
+/* After every round of settling. */
+static void on_settled(void *cookie)
+{
+    struct master *m = cookie;
+    struct crew_count n = crew_count(m->crew);
+
+    if (m->stopping) {
+        if (n.workers == 0)
+            (void)sd_event_exit(m->loop, MASTER_EXIT_OK);
+        return;
+    }
+    if (m->ready)
+        notify_changes(&m->notice, &n);
+    else if (n.started + n.failed >= n.pools)
+        announce(m, &n);
+}
+
+static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct master *m = userdata;
+
+    (void)source;
+    (void)usec;
+    struct crew_count n = crew_count(m->crew);
+    if (m->stopping) {
+        log_write(LOG_LEVEL_ALERT, NULL, "%u workers cannot be ended; leaving them behind",
+                  n.workers);
+        return sd_event_exit(m->loop, MASTER_EXIT_CANNOT);
+    }
+    if (!m->ready)
+        announce(m, &n);
+    return 0;
+}
+
+/* ---- signals ---- */
+
+static void stop(struct master *m, enum gang_stop_how how)
+{
+    static const char *const words[] = {
+        [GANG_STOP_DRAIN] = "finishing requests, then stopping",
+        [GANG_STOP_TERM] = "stopping now",
+        [GANG_STOP_KILL] = "killing all workers",
+    };
+    uint64_t patience = STOP_PATIENCE;
+
+    if (m->stopping && how <= m->how)
+        return;
+    if (!m->stopping)
+        notify_stopping(words[how]);
+    m->stopping = true;
+    m->how = how;
+    log_write(LOG_LEVEL_NOTICE, NULL, "%s", words[how]);
+    if (how == GANG_STOP_DRAIN)
+        patience += m->context.process_control_timeout;
+    (void)sd_event_source_set_time(m->patience, clock_monotonic() + patience);
+    (void)sd_event_source_set_enabled(m->patience, SD_EVENT_ONESHOT);
+    crew_stop(m->crew, how);
+}
+
+static bool child_dead(void *cookie, pid_t pid, int code, int status)
+{
+    struct master *m = cookie;
+
+    return crew_dead(m->crew, pid, code, status);
+}
+
+static bool child_of_pool(void *cookie, uid_t uid)
+{
+    struct master *m = cookie;
+
+    return crew_pool_user(m->crew, uid);
+}
+
+static void reap(struct master *m)
+{
+    const struct reaper reaper = {.cookie = m, .dead = child_dead, .pool_user = child_of_pool};
+
+    if (reap_children(&reaper))
+        (void)sd_event_source_set_enabled(m->again, SD_EVENT_ONESHOT);
+}
+
+static int on_again(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    reap(userdata);
+    return 0;
+}
+
+static void on_signal(void *cookie, int number)
+{
+    struct master *m = cookie;
+    struct error err = ERROR_NONE;
+
+    switch (number) {
+    case SIGCHLD:
+        reap(m);
+        break;
+    case SIGQUIT:
+        stop(m, GANG_STOP_DRAIN);
+        break;
+    case SIGTERM:
+    case SIGINT:
+        stop(m, m->stopping && m->how >= GANG_STOP_TERM ? GANG_STOP_KILL : GANG_STOP_TERM);
+        break;
+    case SIGUSR1:
+        if (log_reopen(&err) < 0)
+            log_write(LOG_LEVEL_ERROR, NULL, "cannot reopen the log, going on with the old one: %s",
+                      err.text);
+        else
+            log_write(LOG_LEVEL_NOTICE, NULL, "log reopened");
+        break;
+    case SIGHUP:
+        log_write(LOG_LEVEL_WARNING, NULL,
+                  "SIGHUP: reload is not yet supported; nothing has changed");
+        break;
+    case SIGUSR2:
+        log_write(LOG_LEVEL_WARNING, NULL,
+                  "SIGUSR2: upgrade is not yet supported; nothing has changed");
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- the stages ---- */
+
+static int start_daemon(struct master *m, struct error *err)
+{
+    m->daemon = m->options->daemonise || m->inspection.conf->global.daemonize;
+    return m->daemon ? process_daemonise(err) : 0;
+}
+
+static int start_log(struct master *m, struct error *err)
+{
+    journal_tune(&m->inspection.conf->global);
+    return journal_open(&m->inspection.conf->global, m->daemon, err);
+}
+
+static int start_limits(struct master *m, struct error *err)
+{
+    struct error warning = ERROR_NONE;
+    int r = birth_take_limits(m->inspection.conf, &warning, err);
+
+    if (warning.number != 0)
+        log_write(LOG_LEVEL_WARNING, NULL, "%s", warning.text);
+    return r;
+}
+
+static int start_folder(struct master *m, struct error *err)
+{
+    int r = runtime_folder_open(m->inspection.conf->global.runtime_directory, &m->folder_fd, err);
+
+    return r == RUNTIME_FOLDER_TAKEN ? -EBUSY : r;
+}
+
+static void stop_folder(struct master *m)
+{
+    descriptor_close(&m->folder_fd);
+}
+
+static int start_pid_file(struct master *m, struct error *err)
+{
+    const char *path =
+        m->options->pid_file != NULL ? m->options->pid_file : m->inspection.conf->global.pid;
+
+    if (path == NULL)
+        return 0;
+    int r = process_pid_file(path, &m->pid_fd, err);
+    if (r == 0)
+        m->pid_path = path;
+    return r == PROCESS_PID_TAKEN ? -EBUSY : r;
+}
+
+static void stop_pid_file(struct master *m)
+{
+    if (m->pid_path != NULL)
+        (void)unlink(m->pid_path); /* the lock is still ours, so the file is */
+    descriptor_close(&m->pid_fd);
+}
+
+static int start_program(struct master *m, struct error *err)
+{
+    int fd = process_open_sibling("ganger-worker", &m->worker_path, err);
+
+    if (fd < 0)
+        return fd;
+    m->context.worker_fd = fd;
+    m->context.worker_path = m->worker_path;
+    return 0;
+}
+
+static void stop_program(struct master *m)
+{
+    descriptor_close(&m->context.worker_fd);
+    free(m->worker_path);
+}
+
+static int start_loop(struct master *m, struct error *err)
+{
+    int r = sd_event_new(&m->loop);
+
+    m->signals = (struct signals){.cookie = m, .heard = on_signal};
+    if (r >= 0)
+        r = signals_hear(m->loop, &m->signals);
+    if (r >= 0)
+        r = sd_event_add_time(m->loop, &m->patience, CLOCK_MONOTONIC,
+                              clock_monotonic() + START_PATIENCE, CLOCK_MSEC, on_patience, m);
+    if (r >= 0)
+        r = sd_event_add_defer(m->loop, &m->again, on_again,
+                               m); /* once: children we were born with */
+    if (r < 0)
+        return error_errno(err, -r, "the event loop");
+    birth_close_up();
+    return 0;
+}
+
+static void stop_loop(struct master *m)
+{
+    m->patience = sd_event_source_disable_unref(m->patience);
+    m->again = sd_event_source_disable_unref(m->again);
+    m->loop = sd_event_unref(m->loop);
+}
+
+static int start_crew(struct master *m, struct error *err)
+{
+    const struct inspection *in = &m->inspection;
+    int r = crew_new(&m->crew, m->loop, in->conf, &m->context, on_settled, m, err);
+
+    if (r < 0)
+        return r;
+    size_t failed = crew_open(m->crew, in->reasons);
+    if (failed > 0 && (m->options->strict || failed == in->conf->pool_count)) {
+        m->crew = crew_free(m->crew);
+        return error_set(err, EINVAL, "%s",
+                         m->options->strict ? "a pool cannot run, and -S asks for all of them"
+                                            : "no pool can run");
+    }
+    crew_settle_all(m->crew);
+    return 0;
+}
+
+static void stop_crew(struct master *m)
+{
+    m->crew = crew_free(m->crew);
+}
+
+static const struct stage {
+    int (*start)(struct master *m, struct error *err);
+    void (*stop)(struct master *m); /* NULL: nothing to undo */
+} stages[] = {
+    {start_daemon, NULL},
+    {start_log, NULL},
+    {start_limits, NULL},
+    {start_folder, stop_folder},
+    {start_pid_file, stop_pid_file},
+    {start_program, stop_program},
+    {start_loop, stop_loop},
+    {start_crew, stop_crew},
+};
+#define STAGES (sizeof(stages) / sizeof(stages[0]))
+
+static int serve(struct master *m)
+{
+    log_write(LOG_LEVEL_NOTICE, NULL, "ganger is running, pid %d", (int)getpid());
+    int r = sd_event_loop(m->loop);
+    if (r < 0) {
+        log_write(LOG_LEVEL_ALERT, NULL, "the event loop failed: %s", strerror(-r));
+        return MASTER_EXIT_CANNOT;
+    }
+    if (r == MASTER_EXIT_OK)
+        log_write(LOG_LEVEL_NOTICE, NULL, "exiting, bye-bye!");
+    return r;
+}
+
+static int run_stages(struct master *m)
+{
+    struct error err = ERROR_NONE;
+    int status = MASTER_EXIT_CANNOT;
+    size_t done = 0;
+
+    while (done < STAGES && stages[done].start(m, &err) >= 0)
+        done++;
+    if (done < STAGES)
+        log_write(LOG_LEVEL_ERROR, NULL, "%s", err.text);
+    else
+        status = serve(m);
+    while (done > 0) {
+        if (stages[--done].stop != NULL)
+            stages[done].stop(m);
+    }
+    return status;
+}
+
+int master_run(const struct master_options *options)
+{
+    struct master m = {.options = options, .folder_fd = -1, .pid_fd = -1};
+    struct error err = ERROR_NONE;
+    int status;
+
+    if (birth_normalise(&m.context, &err) < 0) {
+        log_write(LOG_LEVEL_ERROR, NULL, "%s", err.text);
+        return MASTER_EXIT_CANNOT;
+    }
+    int r = inspect_config(&m.inspection, options->config, &m.context);
+    if (r < 0) {
+        log_write(LOG_LEVEL_ERROR, NULL, "cannot read the configuration: %s", strerror(-r));
+        status = MASTER_EXIT_CANNOT;
+    } else if (options->test > 0)
+        status = inspect_report(&m.inspection, options->config, options->test > 1);
+    else {
+        inspect_log(&m.inspection);
+        if (m.inspection.conf == NULL || (options->strict && !inspect_passed(&m.inspection))) {
+            log_write(LOG_LEVEL_ERROR, NULL, "configuration file %s does not pass; not started",
+                      options->config);
+            status = MASTER_EXIT_CONFIG;
+        } else
+            status = run_stages(&m);
+    }
+    inspect_clear(&m.inspection);
+    return status;
+}
