@@ -32,6 +32,7 @@ void status_forget(struct worker *w, const char *name)
             *link = p->next;
             board_free(p->board);
             free(p);
+            return; /* `name` may have been the one inside *p */
         } else {
             link = &p->next;
         }
