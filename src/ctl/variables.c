@@ -192,7 +192,7 @@ static char *header_variable(const char *name, size_t length)
 {
     char *text = text_format("HTTP_%.*s", (int)length, name);
     for (char *c = text; c != NULL && *c != '\0'; c++)
-        *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+        *c = (char)(*c == '-' ? '_' : toupper((unsigned char)*c));
     if (text != NULL &&
         (strcmp(text, "HTTP_CONTENT_TYPE") == 0 || strcmp(text, "HTTP_CONTENT_LENGTH") == 0))
         memmove(text, text + 5, strlen(text + 5) + 1);

@@ -78,10 +78,11 @@ static void test_strangers(void **state)
 static void test_controls_do_not_reach_a_terminal(void **state)
 {
     (void)state;
-    static const char json[] = "{\"pool\":\"a\\u001b[31m\\u009bx\\n\xc3\xa4\"}";
+    static const char json[] = "{\"pool\":\"a\\u001b[31m\\u009bx\\n\\u007f\xc3\xa4\","
+                               "\"idle processes\":-5}";
     struct summary s;
     assert_int_equal(summary_parse(&s, json, strlen(json), NULL), 0);
-    assert_string_equal(s.pools[0].name, "a?[31m??x?\xc3\xa4");
+    assert_string_equal(s.pools[0].name, "a?[31m??x??\xc3\xa4");
     assert_int_equal(s.pools[0].idle, 0);
     assert_string_equal(s.pools[0].state, "");
     summary_clear(&s);
