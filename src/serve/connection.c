@@ -25,6 +25,8 @@
 #define FIRST_BYTE (5 * CLOCK_SEC)
 #define FIRST_BYTE_LEAVING (CLOCK_SEC / 2) /* accepted just before we were told to leave */
 #define LINGER (1 * CLOCK_SEC)
+#define SILENT (1 * CLOCK_SEC)
+#define EXTRA 64 /* connections beyond the kept ones: new ones, and those being answered */
 #define DISCARD_MAX (1u << 20)
 #define ROOM_MIN (4u << 10) /* do not read for less: tiny reads cost more than waiting */
 
@@ -278,6 +280,53 @@ static void regulate(struct connection *c)
         request_pause(r, paused);
 }
 
+/* Who can be spared: those that are silent for long, kept ones, then those that should have said more
+ * by now.  (A web server tries again when a kept connection closes on it, not when a new one does.) */
+static unsigned dispensable(const struct connection *c, uint64_t now)
+{
+    if (c->dead || c->request_count > 0 || !output_empty(&c->output))
+        return 0;
+    if (!reader_began(c->reader))
+        return now - c->created > SILENT ? 4 : 2;
+    return c->collecting ? 1 : 3;
+}
+
+static void drop_one(struct worker *w, unsigned least)
+{
+    uint64_t now = clock_monotonic();
+    struct connection *victim = NULL;
+    unsigned most = least;
+
+    /* The list is newest first: the last of a rank is the oldest. */
+    for (struct connection *c = w->connections; c != NULL; c = c->next) {
+        unsigned rank = dispensable(c, now);
+        if (rank >= most) {
+            most = rank;
+            victim = c;
+        }
+    }
+    if (victim != NULL)
+        connection_lost(victim);
+}
+
+void connection_make_room(struct worker *w)
+{
+    if (w->connection_count >= w->options.keepalive_connections + EXTRA ||
+        !worker_has_descriptors(w))
+        drop_one(w, 1);
+}
+
+/* One more has become idle. */
+static void trim(struct worker *w)
+{
+    unsigned idle = 0;
+
+    for (const struct connection *c = w->connections; c != NULL; c = c->next)
+        idle += connection_is_idle(c) && reader_began(c->reader);
+    if (idle > w->options.keepalive_connections)
+        drop_one(w, 3);
+}
+
 /* Nothing is in hand and everything is sent: close, or keep. */
 static void rest(struct connection *c)
 {
@@ -297,9 +346,8 @@ static void rest(struct connection *c)
             connection_receive(c);
             if (!c->dead && connection_is_idle(c) && c->draining == 0)
                 connection_lost(c);
-        } else if (c->worker->options.keepalive_connections == 0 && reader_is_idle(c->reader) &&
-                   reader_began(c->reader)) {
-            connection_lost(c);
+        } else {
+            trim(c->worker);
         }
     }
 }
@@ -418,34 +466,4 @@ void connection_expire(struct connection *c, uint64_t now)
                                     : "it took nothing of the response for request_body_timeout");
     }
     connection_lost(c);
-}
-
-/* Who can be spared: silent ones first, then idle ones, then those that dawdle over parameters. */
-static unsigned dispensable(const struct connection *c)
-{
-    if (c->dead || c->request_count > 0 || !output_empty(&c->output))
-        return 0;
-    if (!reader_began(c->reader))
-        return 3;
-    return c->collecting ? 1 : 2;
-}
-
-void connection_make_room(struct worker *w)
-{
-    struct connection *victim = NULL;
-    unsigned most = 0;
-
-    if (w->connection_count < w->options.keepalive_connections &&
-        (worker_has_descriptors(w) || w->connection_count == 0))
-        return;
-    for (struct connection *c = w->connections; c != NULL; c = c->next) {
-        unsigned rank = dispensable(c);
-        /* The list is newest first: the last of a rank is the oldest. */
-        if (rank > 0 && rank >= most) {
-            most = rank;
-            victim = c;
-        }
-    }
-    if (victim != NULL)
-        connection_lost(victim);
 }

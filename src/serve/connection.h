@@ -64,8 +64,8 @@ bool connection_is_idle(const struct connection *c);
 void connection_leave(struct connection *c);
 uint64_t connection_deadline(const struct connection *c);
 void connection_expire(struct connection *c, uint64_t now);
-/* Before one more is accepted: when there are keepalive_connections already (or too few
- * descriptors), close the one that matters least. */
+/* One more wants in: when there are too many, or too few descriptors, close the one that matters
+ * least. */
 void connection_make_room(struct worker *w);
 
 #endif

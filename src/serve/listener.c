@@ -172,7 +172,8 @@ static bool accept_one(struct worker *w, int listening)
     socklen_t length = sizeof from;
     char peer[CONNECTION_PEER];
 
-    connection_make_room(w);
+    if (!worker_has_descriptors(w))
+        connection_make_room(w);
     if (!worker_has_descriptors(w)) {
         pause_accepting(w, "too few file descriptors are left");
         return false;
@@ -205,6 +206,7 @@ static bool accept_one(struct worker *w, int listening)
     w->listener->pause = PAUSE_MIN;
     struct board_slot *slot = board_own_slot(w->board);
     atomic_fetch_add_explicit(&slot->accepted, 1, memory_order_relaxed);
+    connection_make_room(w);
     if (examine_peer(w, &from, peer, sizeof peer))
         welcome(w, fd, from.ss_family == AF_UNIX, peer);
     else

@@ -92,6 +92,7 @@ static void read_numbers(struct options *o, const struct settings *s)
     o->request_params_limit = settings_get_number(s, "request_params_limit", 2u << 20);
     o->response_header_limit = settings_get_number(s, "response_header_limit", 64u << 10);
     o->catch_workers_output = settings_get_number(s, "catch_workers_output", 0) != 0;
+    o->process_dumpable = settings_get_number(s, "process_dumpable", 0) != 0;
     o->decorate_workers_output = settings_get_number(s, "decorate_workers_output", 1) != 0;
     o->log_level = settings_get_number(s, "log_level", LOG_LEVEL_NOTICE);
 }

@@ -37,6 +37,7 @@ struct options {
     size_t response_header_limit;
     bool catch_workers_output;
     bool decorate_workers_output;
+    bool process_dumpable;
     bool has_core_limit;
     rlim_t core_limit; /* for the programs */
     uint64_t log_level;

@@ -162,7 +162,7 @@ const char *program_status_text(const struct program *p, char *out, size_t size)
     if (WIFSIGNALED(p->wait_status)) {
         const char *name = sigabbrev_np(WTERMSIG(p->wait_status));
         if (name != NULL)
-            snprintf(out, size, "signal %s", name);
+            snprintf(out, size, "signal %d (SIG%s)", WTERMSIG(p->wait_status), name);
         else
             snprintf(out, size, "signal %d", WTERMSIG(p->wait_status));
     } else {

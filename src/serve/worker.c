@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Start order: undumpable before anything secret is read; settings; board; event loop; listeners
+ * Start order: settings, undumpable before any request is read, board, event loop; listeners
  * last, when everything that a connection needs is there.
  */
 
@@ -230,6 +230,10 @@ static int prepare(struct worker *w, char **argv, struct error *err)
     int r = read_settings(w, err);
     if (r < 0)
         return r;
+#ifndef SANITIZED
+    if (!w->options.process_dumpable)
+        process_undumpable();
+#endif
     if (strcmp(argv[1], w->options.pool) != 0 || number_parse(argv[2], UINT32_MAX, &slot) < 0)
         return error_set(err, EINVAL, "the arguments do not fit the settings");
     if (w->options.log_level <= LOG_LEVEL_DEBUG)
@@ -246,6 +250,8 @@ static int prepare(struct worker *w, char **argv, struct error *err)
     r = sd_event_new(&w->event);
     if (r < 0)
         return error_errno(err, -r, "cannot make the event loop");
+    /* The timer's descriptor exists from here on, so that the count of descriptors stays. */
+    worker_alarm(w, clock_monotonic() + CLOCK_SEC);
     r = orders_open(w, err);
     if (r == 0)
         r = listener_open(w, HANDOVER_LISTEN, w->options.listen_count, err);
@@ -293,9 +299,6 @@ int worker_run(int argc, char **argv)
     struct worker *w = &worker;
     struct error err = ERROR_NONE;
 
-#ifndef SANITIZED
-    process_undumpable();
-#endif
     log_set_worker();
     if (descriptor_open_standard() < 0)
         return 1;
