@@ -166,7 +166,7 @@ static void add_histogram(struct rows *rows, const uint64_t *buckets)
 {
     for (unsigned i = 0; i < BOARD_BUCKETS; i++) {
         char name[24];
-        char label[48];
+        char label[40];
         uint64_t bound = board_bucket_bound(i);
         bound_text(name, sizeof name, bound);
         add_number(rows, name, buckets[i]);

@@ -22,7 +22,7 @@ enum row_type {
 struct row {
     const char *group; /* JSON: the object this value lies in; NULL: none */
     char name[32];     /* JSON: the key; PHP-FPM's, letter by letter, where PHP-FPM has one */
-    char label[32];    /* text: the name in front of the colon */
+    char label[40];    /* text: the name in front of the colon */
     enum row_type type;
     uint64_t number; /* at most ROWS_NUMBER_MAX */
     double decimal;
