@@ -283,6 +283,7 @@ static int gather(struct builder *b, const struct params *p,
                   const struct environ_override *computed, size_t count,
                   const char *const *pool_env, size_t pool_count, struct error *err)
 {
+    static const struct environ_override gateway = {"GATEWAY_INTERFACE", "CGI/1.1"};
     int r = add_pool(b, pool_env, pool_count);
 
     if (r == 0)
@@ -290,9 +291,9 @@ static int gather(struct builder *b, const struct params *p,
     if (r == 0)
         r = add_params(b, p, true, err);
     if (r == 0)
+        r = add_computed(b, &gateway, 1);
+    if (r == 0)
         r = add_params(b, p, false, err);
-    if (r == 0 && place(b, "GATEWAY_INTERFACE", 17)->name == NULL)
-        r = add(b, "GATEWAY_INTERFACE", 17, "CGI/1.1", 7);
     return r;
 }
 
