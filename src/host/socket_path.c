@@ -218,8 +218,8 @@ static bool same_file(int folder, const char *name, const struct stat *wanted)
            st.st_ino == wanted->st_ino;
 }
 
-/* Swap our socket with the dead one.  0; 1 when something else stood there by then. */
-static int replace_dead(const struct place *place, const struct stat *dead)
+/* Swap our socket (`own`) with the dead one.  0; 1 when something else stood there by then. */
+static int replace_dead(const struct place *place, const struct stat *dead, const struct stat *own)
 {
     if (renameat2(place->folder, place->temporary, place->folder, place->name, RENAME_EXCHANGE) <
         0) {
@@ -237,13 +237,17 @@ static int replace_dead(const struct place *place, const struct stat *dead)
         (void)unlinkat(place->folder, place->temporary, 0);
         return 0;
     }
-    if (renameat2(place->folder, place->temporary, place->folder, place->name, RENAME_EXCHANGE) < 0)
+    if (renameat2(place->folder, place->temporary, place->folder, place->name, RENAME_EXCHANGE) <
+            0 &&
+        /* Our socket is gone from there meanwhile; the stranger goes back all the same. */
+        renameat2(place->folder, place->temporary, place->folder, place->name, RENAME_NOREPLACE) <
+            0)
         return -errno;
-    return 1;
+    return same_file(place->folder, place->temporary, own) ? 1 : -ESTALE;
 }
 
 /* One try to get the name.  0, a socket_outcome, -EAGAIN (look again), other negative. */
-static int take_once(const struct place *place, struct error *err)
+static int take_once(const struct place *place, const struct stat *own, struct error *err)
 {
     struct stat st;
     int r = rename_into_nothing(place);
@@ -282,17 +286,17 @@ static int take_once(const struct place *place, struct error *err)
     case PROBE_DEAD:
         break;
     }
-    r = replace_dead(place, &st);
+    r = replace_dead(place, &st, own);
     if (r < 0)
         return error_errno(err, -r, "cannot replace the dead socket %s", place->path);
     return r == 0 ? 0 : -EAGAIN;
 }
 
-static int take(const struct place *place, struct error *err)
+static int take(const struct place *place, const struct stat *own, struct error *err)
 {
     lock_folder(place->folder);
     for (int i = 0; i < TAKE_ATTEMPTS; i++) {
-        int r = take_once(place, err);
+        int r = take_once(place, own, err);
         if (r != -EAGAIN)
             return r;
     }
@@ -320,7 +324,7 @@ int socket_path_listen(const struct socket_plan *plan, int backlog, int *ret_fd,
         if (r == 0 && listen(fd, backlog) < 0)
             r = error_errno(err, errno, "cannot listen on %s", path);
         if (r == 0)
-            r = take(&place, err);
+            r = take(&place, &own, err);
     }
     if (r != 0) {
         if (place.temporary[0] != '\0' &&
