@@ -102,7 +102,7 @@ int error_wrap(struct error *err, const char *format, ...)
     error_form(text, format, arguments);
     va_end(arguments);
     used = strlen(text);
-    memcpy(text + used, ": ", 2);
+    memcpy(text + used, ": ", sizeof(": "));
     memcpy(text + used + 2, err->text, strlen(err->text) + 1);
     error_store(err, error_number(err->number), text);
     return -err->number;

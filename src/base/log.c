@@ -255,7 +255,7 @@ static size_t log_form(char *line, enum log_level level, const char *pool, const
     }
     used = text + log_clean(line + text, used - text, cut);
     if (cut) {
-        memcpy(line + used, "...", 3);
+        memset(line + used, '.', 3);
         used += 3;
     }
     line[used++] = '\n';

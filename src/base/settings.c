@@ -42,7 +42,7 @@ int settings_add(struct settings *s, const char *name, const char *value)
     if (to == NULL) {
         return -ENOMEM;
     }
-    memcpy(to, name, name_length);
+    memcpy(to, name, name_length + 1);
     to[name_length] = '=';
     memcpy(to + name_length + 1, value, value_length + 1);
     bytes_commit(&s->block, name_length + value_length + 2);

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "base/sink.h"
 
@@ -91,6 +92,40 @@ static void test_pipe(void **unused)
         assert_int_equal(sink_write(&sink, "x\n", 2), -EPIPE); /* and no SIGPIPE killed us */
         close(fds[1]);
     }
+}
+
+/* A worker that gave up its identity may not open its stderr again: poll() alone keeps it from
+ * waiting. */
+static void test_pipe_that_cannot_be_opened_again(void **unused)
+{
+    int fds[2];
+    int status;
+    pid_t pid;
+
+    (void)unused;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        int taken = 0;
+        int r;
+
+        if (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0)
+            _exit(2);
+        (void)snprintf(buffer, sizeof(buffer), "/proc/self/fd/%d", fds[1]);
+        if (open(buffer, O_WRONLY | O_NONBLOCK | O_CLOEXEC) >= 0)
+            _exit(3);
+        sink_to_descriptor(&sink, fds[1]);
+        while ((r = sink_write(&sink, "0123456789\n", 11)) == 0)
+            taken++;
+        _exit(r == -EAGAIN && taken > 100 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(fds[0]);
+    close(fds[1]);
 }
 
 static void test_stream_socket(void **unused)
@@ -234,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_pipe, fresh),
+        cmocka_unit_test_setup(test_pipe_that_cannot_be_opened_again, fresh),
         cmocka_unit_test_setup(test_stream_socket, fresh),
         cmocka_unit_test_setup(test_a_file_that_cannot_grow, fresh),
         cmocka_unit_test_setup(test_debts_are_not_paid_to_strangers, fresh),
