@@ -153,7 +153,7 @@ static void fill(struct spawn_plan *spawn, const struct plan *p)
     spawn->limit_count = p->limit_count;
     spawn->identity = p->has_identity ? &p->identity : NULL;
     spawn->chroot = p->pool->chroot;
-    spawn->chdir = "/";
+    spawn->chdir = p->pool->chdir == NULL ? "/" : p->pool->chdir;
     spawn->new_session = true;
     spawn->no_new_privs = p->pool->no_new_privileges;
     spawn->undumpable = !p->pool->process_dumpable;
