@@ -67,6 +67,13 @@ static void check_programs(struct draft *d, const struct draft_pool *p)
                           "neither command nor script_root is set: every request "
                           "will be refused");
     }
+    if (!p->pool.clear_env) {
+        where = draft_place(d, p, "clear_env", 0);
+        complaint_error(d->box, &where,
+                        "clear_env: no is not allowed for kind = cgi: a CGI program's "
+                        "environment is always built from nothing; name in env "
+                        "what it needs");
+    }
     if (p->pool.security_limit_extensions.count > 0 && p->pool.command.count > 0 &&
         draft_is_written(p, "security.limit_extensions")) {
         where = draft_place(d, p, "security.limit_extensions", 0);

@@ -125,7 +125,7 @@ bool conf_equal(const struct conf *a, const struct conf *b);
 const struct conf_pool *conf_find(const struct conf *c, const char *name);
 
 /* The schema as text, one line per option: "SCOPE NAME TYPE DEFAULT CHANGE SUPPORTED" separated by
- * tabs; `ganger -tt` does not print it, tests/man compare with it. */
+ * tabs; `ganger -tt` does not print it; tests/flow/test_man.py compares the manual with it. */
 int conf_schema_list(struct bytes *out);
 
 #endif
