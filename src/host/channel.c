@@ -6,7 +6,6 @@
  * refused, and every descriptor that came along is closed.
  */
 
-#define _GNU_SOURCE
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>

@@ -5,7 +5,6 @@
  * change afterwards.  Many workers share one open file description, so reads never move its offset.
  */
 
-#define _GNU_SOURCE
 #include "host/handover.h"
 
 #include <errno.h>

@@ -10,7 +10,6 @@
  * would set them.
  */
 
-#define _GNU_SOURCE
 #include "host/identity.h"
 
 #include <errno.h>

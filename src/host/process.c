@@ -2,7 +2,6 @@
 
 /* What a process of ganger does to itself, where its programs are, and who its children are. */
 
-#define _GNU_SOURCE
 #include "host/process.h"
 
 #include <errno.h>

@@ -6,7 +6,6 @@
  * that what goes wrong at start is seen where it was typed.
  */
 
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

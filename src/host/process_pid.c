@@ -9,7 +9,6 @@
  * old one holds that one's lock first, and then looks whether it still is the file under the path.
  */
 
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

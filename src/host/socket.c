@@ -5,7 +5,6 @@
  * special about sockets with a path.
  */
 
-#define _GNU_SOURCE
 #include "host/socket.h"
 
 #include <errno.h>

@@ -8,7 +8,6 @@
  * only the inode number is compared).
  */
 
-#define _GNU_SOURCE
 #include "host/socket_inode.h"
 
 #include <errno.h>

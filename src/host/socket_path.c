@@ -17,7 +17,6 @@
  * The umask is the process's: this is for single-threaded programs.
  */
 
-#define _GNU_SOURCE
 #include "host/socket_path.h"
 
 #include <errno.h>

@@ -8,7 +8,6 @@
  * runs in a child; the child empties its own mask.  All of this assumes one thread.
  */
 
-#define _GNU_SOURCE
 #include "host/spawn.h"
 
 #include <errno.h>

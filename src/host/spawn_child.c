@@ -20,7 +20,6 @@
  * before the user changes: afterwards the right to do it is gone.
  */
 
-#define _GNU_SOURCE
 #include "host/spawn_child.h"
 
 #include <errno.h>

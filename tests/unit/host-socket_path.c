@@ -6,76 +6,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include "base/descriptor.h"
 #include "host/socket.h"
+#include "host_folder.h"
 #include "host_probe.h"
-
-static char folder[64];
-
-static int enter(void **unused)
-{
-    (void)unused;
-    snprintf(folder, sizeof folder, "/tmp/ganger-socket-XXXXXX");
-    return mkdtemp(folder) == NULL ? -1 : 0;
-}
-
-static size_t count_entries(void)
-{
-    size_t count = 0;
-    DIR *all = opendir(folder);
-    assert_non_null(all);
-    for (struct dirent *e; (e = readdir(all)) != NULL;)
-        count += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
-    closedir(all);
-    return count;
-}
-
-static int leave(void **unused)
-{
-    (void)unused;
-    DIR *all = opendir(folder);
-    for (struct dirent *e; all != NULL && (e = readdir(all)) != NULL;)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-            unlinkat(dirfd(all), e->d_name, 0) < 0)
-            (void)unlinkat(dirfd(all), e->d_name, AT_REMOVEDIR);
-    if (all != NULL)
-        closedir(all);
-    return rmdir(folder);
-}
-
-static struct socket_plan plan_for(const char *name)
-{
-    struct socket_plan plan = {
-        .backlog = 5, .owner = (uid_t)-1, .group = (gid_t)-1, .mode = 0660, .nonblock = true};
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    assert_int_equal(address_parse(&plan.address, path, NULL), 0);
-    return plan;
-}
-
-static int must_listen(const struct socket_plan *plan)
-{
-    struct error err = ERROR_NONE;
-    int fd = -1;
-    if (socket_listen(plan, &fd, &err) != 0)
-        fail_msg("%s", err.text);
-    assert_true(fd >= 3);
-    return fd;
-}
-
-static void must_connect(const struct socket_plan *plan)
-{
-    struct error err = ERROR_NONE;
-    int fd = socket_connect(&plan->address, 1000000, &err);
-    if (fd < 0)
-        fail_msg("%s", err.text);
-    close(fd);
-}
+#include "host_socket.h"
 
 static void test_born_right(void **unused)
 {
@@ -102,38 +40,6 @@ static void test_born_right(void **unused)
         socket_unlink(&plan.address, fd);
         assert_int_equal(count_entries(), 0);
         assert_false(socket_still_there(&plan.address, fd));
-        socket_unlink(&plan.address, fd);
-        close(fd);
-    }
-}
-
-/* Whoever waits for the name finds owner, mode and a listener the moment that it appears. */
-static void test_c84_right_at_first_sight(void **unused)
-{
-    struct socket_plan plan = plan_for("s");
-    (void)unused;
-    if (geteuid() == 0) {
-        plan.owner = 54321;
-        plan.group = 54322;
-    } else {
-        print_message("not root: the owner cannot be changed, only the mode is looked at\n");
-    }
-    for (int i = 0; i < 300; i++) {
-        pid_t watcher = fork();
-        if (watcher == 0) {
-            struct stat st;
-            while (lstat(plan.address.text, &st) < 0)
-                ;
-            int fd = socket_connect(&plan.address, 1000000, NULL);
-            _exit((st.st_mode & 07777) != 0660                                            ? 1
-                  : fd < 0                                                                ? 2
-                  : plan.owner != (uid_t)-1 && (st.st_uid != 54321 || st.st_gid != 54322) ? 3
-                                                                                          : 0);
-        }
-        int fd = must_listen(&plan);
-        int status = 0;
-        assert_int_equal(waitpid(watcher, &status, 0), watcher);
-        assert_int_equal(status, 0);
         socket_unlink(&plan.address, fd);
         close(fd);
     }
@@ -377,109 +283,6 @@ static void test_unlink_knows_its_own(void **unused)
     close(second);
 }
 
-static volatile bool racing;
-static char raced[256], victim_path[256];
-
-/* Puts a victim file under the name whenever it is free, and takes it back. */
-static void *race(void *unused)
-{
-    while (racing) {
-        (void)rename(victim_path, raced);
-        (void)renameat2(AT_FDCWD, raced, AT_FDCWD, victim_path, RENAME_NOREPLACE);
-    }
-    return unused;
-}
-
-static void test_c84_racer_loses_nothing(void **unused)
-{
-    struct socket_plan plan = plan_for("s");
-    struct socket_plan dead_plan = plan_for("dead");
-    struct stat victim, st;
-    pthread_t thread;
-    unsigned won = 0;
-    int rounds = getenv("LONG") != NULL ? 10000 : 300;
-    (void)unused;
-    snprintf(raced, sizeof raced, "%s", plan.address.text);
-    snprintf(victim_path, sizeof victim_path, "%s/victim", folder);
-    close(must_listen(&dead_plan));
-    for (int i = 0; i < rounds; i++) {
-        int fd = -1;
-        close(open(victim_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-        assert_int_equal(lstat(victim_path, &victim), 0);
-        if (i % 2 == 0) /* a dead socket is in the way at first */
-            (void)!link(dead_plan.address.text, plan.address.text);
-        racing = true;
-        assert_int_equal(pthread_create(&thread, NULL, race, NULL), 0);
-        int r = socket_listen(&plan, &fd, NULL);
-        racing = false;
-        assert_int_equal(pthread_join(thread, NULL), 0);
-        won += r == 0;
-        /* The victim lives, under one of the two names or a temporary one that says so. */
-        bool there = (lstat(victim_path, &st) == 0 && st.st_ino == victim.st_ino) ||
-                     (lstat(raced, &st) == 0 && st.st_ino == victim.st_ino);
-        DIR *all = opendir(folder);
-        for (struct dirent *e; (e = readdir(all)) != NULL;)
-            there = there || e->d_ino == victim.st_ino;
-        closedir(all);
-        if (!there)
-            fail_msg("round %d: outcome %d, the victim is gone", i, r);
-        if (fd >= 0)
-            close(fd);
-        (void)unlink(raced);
-        (void)unlink(victim_path);
-    }
-    print_message("%u of %d sockets were had against the racer\n", won, rounds);
-}
-
-/* Two masters start at the same time over a dead socket: exactly one gets it, and keeps it. */
-static void test_c85_two_at_once(void **unused)
-{
-    struct socket_plan plan = plan_for("s");
-    (void)unused;
-    for (int i = 0; i < 40; i++) {
-        int go[2], done[2], stay[2];
-        pid_t rival[3];
-        char byte, said[3] = "";
-        close(must_listen(&plan));
-        assert_int_equal(pipe2(go, O_CLOEXEC) | pipe2(done, O_CLOEXEC) | pipe2(stay, O_CLOEXEC), 0);
-        for (int k = 0; k < 3; k++) {
-            rival[k] = fork();
-            if (rival[k] == 0) {
-                int fd = -1;
-                close(go[1]);
-                close(stay[1]);
-                (void)!read(go[0], &byte, 1);
-                int r = socket_listen(&plan, &fd, NULL);
-                char answer = r == 0 ? 'y' : r == SOCKET_IN_USE ? 'n' : 'e';
-                (void)!write(done[1], &answer, 1);
-                (void)!read(stay[0], &byte, 1);
-                _exit(r == 0 && !socket_still_there(&plan.address, fd));
-            }
-        }
-        close(go[0]);
-        close(go[1]);
-        close(stay[0]);
-        int yes = 0, no = 0;
-        for (int k = 0; k < 3; k++) {
-            assert_int_equal(read(done[0], said, 1), 1);
-            yes += said[0] == 'y';
-            no += said[0] == 'n';
-        }
-        must_connect(&plan);
-        close(stay[1]);
-        for (int k = 0; k < 3; k++) {
-            int status = 0;
-            assert_int_equal(waitpid(rival[k], &status, 0), rival[k]);
-            assert_int_equal(status, 0);
-        }
-        assert_int_equal(yes, 1);
-        assert_int_equal(no, 2);
-        assert_int_equal(count_entries(), 1);
-        close(done[0]);
-        close(done[1]);
-    }
-}
-
 /* Failures on the way leave neither a name nor a descriptor. */
 static void test_nothing_is_left_by_failures(void **unused)
 {
@@ -506,24 +309,19 @@ static void test_nothing_is_left_by_failures(void **unused)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, enter, leave)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_born_right),
-        TEST(test_c84_right_at_first_sight),
-        TEST(test_dead_is_replaced),
-        TEST(test_c85_live_is_left_alone),
-        TEST(test_room_in_the_backlog_is_waited_for),
-        TEST(test_c84_everything_else_is_left_alone),
-        TEST(test_c84_folders),
-        TEST(test_c84_longest_path),
-        TEST(test_owner_that_cannot_be_given),
-        TEST(test_unlink_knows_its_own),
-        TEST(test_c84_racer_loses_nothing),
-        TEST(test_c85_two_at_once),
-        TEST(test_nothing_is_left_by_failures),
+        IN_FOLDER(test_born_right),
+        IN_FOLDER(test_dead_is_replaced),
+        IN_FOLDER(test_c85_live_is_left_alone),
+        IN_FOLDER(test_room_in_the_backlog_is_waited_for),
+        IN_FOLDER(test_c84_everything_else_is_left_alone),
+        IN_FOLDER(test_c84_folders),
+        IN_FOLDER(test_c84_longest_path),
+        IN_FOLDER(test_owner_that_cannot_be_given),
+        IN_FOLDER(test_unlink_knows_its_own),
+        IN_FOLDER(test_nothing_is_left_by_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,14 +31,14 @@ static inline void probe_descriptors(void)
 {
     int numbers[256];
     size_t count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    for (struct dirent *e; folder != NULL && (e = readdir(folder)) != NULL;) {
+    DIR *all = opendir("/proc/self/fd");
+    for (struct dirent *e; all != NULL && (e = readdir(all)) != NULL;) {
         int number = (int)strtol(e->d_name, NULL, 10);
-        if (e->d_name[0] != '.' && number != dirfd(folder) && count < 256)
+        if (e->d_name[0] != '.' && number != dirfd(all) && count < 256)
             numbers[count++] = number;
     }
-    if (folder != NULL)
-        closedir(folder);
+    if (all != NULL)
+        closedir(all);
     qsort(numbers, count, sizeof numbers[0], probe_compare);
     dprintf(1, "fds");
     for (size_t i = 0; i < count; i++) {
@@ -131,11 +131,11 @@ static inline const char *probe_get(const char *text, const char *name)
 static inline size_t probe_count_descriptors(void)
 {
     size_t count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    while (folder != NULL && readdir(folder) != NULL)
+    DIR *all = opendir("/proc/self/fd");
+    while (all != NULL && readdir(all) != NULL)
         count++;
-    if (folder != NULL)
-        closedir(folder);
+    if (all != NULL)
+        closedir(all);
     return count;
 }
 
