@@ -108,6 +108,9 @@ void orders_ready(struct worker *w)
 {
     struct channel_message m = {.word = CHANNEL_READY};
 
+    /* Whoever hears that we are ready may ask at once: first take what has been told us already, the
+     * boards above all. */
+    (void)on_channel(NULL, w->channel, 0, w);
     (void)channel_send(w->channel, &m, -1);
 }
 
