@@ -131,7 +131,8 @@ static int put_workers(const struct summary_pool *p, bool colour, struct bytes *
         snprintf(line->cells[5], CELL, "%.0f%%", w->cpu);
         snprintf(line->cells[6], CELL, "%.1fM", (double)w->memory / 1048576);
         char *request = text_format("%s %s", w->method, w->uri);
-        put_text(line->cells[7], request == NULL ? "" : request);
+        bool served = strcmp(w->method, "-") != 0 || strcmp(w->uri, "-") != 0;
+        put_text(line->cells[7], request == NULL || !served ? "-" : request);
         free(request);
     }
     int rc = put_lines(lines, p->worker_count + 1, COLUMNS, 0x7d, "    ", colour, out);

@@ -22,7 +22,7 @@ static int put_value(const struct row *row, struct bytes *out)
         return bytes_printf(out, "%.2f\n", row->decimal);
     case ROW_TEXT:
     default:
-        return bytes_printf(out, "%s\n", row->text);
+        return bytes_printf(out, "%s\n", row->text[0] == '\0' ? "-" : row->text);
     }
 }
 

@@ -704,6 +704,33 @@ def test_status_without_ganger(folder):
         assert run.returncode == 2 and "XDG_RUNTIME_DIR" in run.stderr, run
 
 
+def test_status_of_a_real_ganger(web):
+    """One pool that serves, one that cannot run: the table, the JSON and the page agree."""
+    web.write(web.pool("web", f'  kind = cgi\n  script_root = {{"{web.root}"}}\n  pm.max_children = 2'),
+              web.pool("bad", f'  kind = cgi\n  script_root = {{"{web.root}"}}\n'
+                              '  user = "no-such-user"\n  pm.max_children = 1'))
+    web.start()
+    assert web.ctl("request", web.web, "/?ok", "--script", web.t).returncode == 0
+    daemon.wait_for(lambda: web.status("web")["requests"] == 1, what="the request is counted")
+    result = web.ctl("status")
+    rows = {line.split()[0]: line.split() for line in result.stdout.splitlines()}
+    if web.as_root:
+        assert result.returncode == 1 and rows["bad"][1] == "failed", result
+        assert "no-such-user" in result.stdout
+    assert rows["web"][1] == "running" and rows["web"][6:8] == ["2", "2"] and rows["web"][9] == "1"
+    assert web.ctl("status", "web").returncode == 0
+    one = json.loads(web.ctl("status", "web", "--json", "--full").stdout)
+    assert one["pool"] == "web" and len(one["processes"]) == 2
+    full = web.ctl("status", "web", "--full").stdout
+    assert all(f" {p['pid']}  " in full for p in one["processes"])
+    missing = web.ctl("status", "wep")
+    assert missing.returncode == 2 and 'no pool "wep"' in missing.stderr
+    page = web.ctl("request", web.sock("status"), "/?pool=web").stdout.splitlines()
+    text = dict(line.split(":", 1) for line in page)
+    for name in ("total processes", "requests", "max children", "state"):
+        assert text[name].strip() == str(one[name])
+
+
 # ---------------------------------------------------------------- programs of others
 
 

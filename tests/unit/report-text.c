@@ -184,13 +184,25 @@ static void test_unreadable_card(void **state)
     report_free(r);
 }
 
+static void test_empty_text_is_a_dash(void **state)
+{
+    (void)state;
+    struct board_snapshot s = sample_honest();
+    s.card.reason[0] = '\0';
+    struct report *r = sample_report(s, "git");
+    char *text = render(r, false);
+    assert_non_null(strstr(text, "\nreason:               -\n"));
+    free(text);
+    report_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pool_is_php_fpms_form), cmocka_unit_test(test_full_adds_workers),
         cmocka_unit_test(test_pools_are_apart),       cmocka_unit_test(test_liar_stays_printable),
         cmocka_unit_test(test_master_s_name_wins),    cmocka_unit_test(test_too_large_is_told),
-        cmocka_unit_test(test_unreadable_card),
+        cmocka_unit_test(test_unreadable_card),       cmocka_unit_test(test_empty_text_is_a_dash),
     };
     setenv("TZ", "UTC", 1);
     return cmocka_run_group_tests_name("report-text", tests, NULL, NULL);
