@@ -68,8 +68,3 @@ void report_query_parse(struct report_query *ret, const char *query)
         query += length + (query[length] == '&');
     }
 }
-
-const char *report_content_type(const struct report_query *query)
-{
-    return query->format == REPORT_JSON ? "application/json" : "text/plain; charset=utf-8";
-}

@@ -90,3 +90,8 @@ int report_render(const struct report *r, const struct report_query *query, stru
         return report_json(r, query->full, query->has_pool, out);
     return report_text(r, query->full, out);
 }
+
+const char *report_content_type(const struct report_query *query)
+{
+    return query->format == REPORT_JSON ? "application/json" : "text/plain; charset=utf-8";
+}
