@@ -49,9 +49,14 @@ static void test_cleanup_attribute(void **unused)
 
 static void test_copy_is_high_and_cloexec(void **unused)
 {
-    int fd = descriptor_copy(0);
+    int standard = dup(0);
+    int fd;
 
     (void)unused;
+    close(0);
+    fd = descriptor_copy(standard); /* 0 is free, and is not taken */
+    dup2(standard, 0);
+    close(standard);
     assert_true(fd >= 3);
     assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
     assert_int_equal(descriptor_cloexec(fd, false), 0);
@@ -110,26 +115,66 @@ static void test_open_standard(void **unused)
     }
 }
 
-/* A hundred interruptions, then peace: under valgrind a fast timer would leave no time to work. */
-static void interrupt_again(int signal_number)
-{
-    static int interruptions;
-    struct itimerval next = {.it_value = {0, 500}};
+/* The third interruption of a call that waits makes it go on. */
+static int interruptions;
+static int pipe_fds[2];
+static char moved[1 << 20];
 
+static void interrupt_and_drain(int signal_number)
+{
     (void)signal_number;
-    if (++interruptions < 100)
-        setitimer(ITIMER_REAL, &next, NULL);
+    if (++interruptions == 3)
+        (void)!read(pipe_fds[0], moved, sizeof(moved));
 }
 
-/* More than a pipe holds, while a timer interrupts the writer. */
-static void test_whole_writes_and_reads(void **unused)
+static void interrupt_and_feed(int signal_number)
 {
-    enum { SIZE = 1 << 20 };
-    struct sigaction action = {.sa_handler = interrupt_again}; /* no SA_RESTART */
-    struct itimerval fast = {.it_value = {0, 500}};
-    struct itimerval off = {0};
+    (void)signal_number;
+    if (++interruptions == 3)
+        (void)!write(pipe_fds[1], "abcdef", 6);
+    if (interruptions == 5)
+        close(pipe_fds[1]);
+}
+
+static void every_millisecond(void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler}; /* no SA_RESTART */
+    struct itimerval timer = {.it_interval = {0, 1000}, .it_value = {0, 1000}};
+
+    interruptions = 0;
+    if (handler == SIG_IGN)
+        timer = (struct itimerval){0};
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void test_interruptions(void **unused)
+{
+    char text[16];
+
+    (void)unused;
+    assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+    assert_int_equal(descriptor_nonblock(pipe_fds[1], true), 0);
+    while (write(pipe_fds[1], moved, 4096) > 0)
+        ;
+    assert_int_equal(descriptor_nonblock(pipe_fds[1], false), 0);
+    every_millisecond(interrupt_and_drain);
+    assert_int_equal(descriptor_write_all(pipe_fds[1], "0123456789", 10), 0);
+    assert_true(interruptions >= 3);
+    every_millisecond(SIG_IGN);
+    assert_int_equal(descriptor_read_all(pipe_fds[0], text, 10), 10);
+    assert_memory_equal(text, "0123456789", 10);
+    every_millisecond(interrupt_and_feed);
+    assert_int_equal(descriptor_read_all(pipe_fds[0], text, 16), 6); /* to the end */
+    every_millisecond(SIG_IGN);
+    assert_memory_equal(text, "abcdef", 6);
+    close(pipe_fds[0]);
+}
+
+static void test_more_than_a_pipe_holds(void **unused)
+{
+    enum { SIZE = sizeof(moved) };
     static char data[SIZE];
-    static char back[SIZE + 1000];
     int fds[2];
     pid_t pid;
     int status;
@@ -141,22 +186,17 @@ static void test_whole_writes_and_reads(void **unused)
     pid = fork();
     if (pid == 0) {
         close(fds[0]);
-        sigaction(SIGALRM, &action, NULL);
-        setitimer(ITIMER_REAL, &fast, NULL);
         _exit(descriptor_write_all(fds[1], data, SIZE) == 0 ? 0 : 1);
     }
     descriptor_close(&fds[1]);
-    sigaction(SIGALRM, &action, NULL);
-    setitimer(ITIMER_REAL, &fast, NULL);
-    assert_int_equal(descriptor_read_all(fds[0], back, 1000), 1000);
-    assert_int_equal(descriptor_read_all(fds[0], back + 1000, SIZE), SIZE - 1000);
-    setitimer(ITIMER_REAL, &off, NULL);
-    assert_memory_equal(back, data, SIZE);
+    assert_int_equal(descriptor_read_all(fds[0], moved, 1000), 1000);
+    assert_int_equal(descriptor_read_all(fds[0], moved + 1000, SIZE - 1000), SIZE - 1000);
+    assert_memory_equal(moved, data, SIZE);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     descriptor_close(&fds[0]);
     assert_int_equal(descriptor_write_all(-1, "x", 1), -EBADF);
-    assert_int_equal(descriptor_read_all(-1, back, 1), -EBADF);
+    assert_int_equal(descriptor_read_all(-1, moved, 1), -EBADF);
 }
 
 int main(void)
@@ -167,7 +207,8 @@ int main(void)
         cmocka_unit_test(test_copy_is_high_and_cloexec),
         cmocka_unit_test(test_nonblock),
         cmocka_unit_test(test_open_standard),
-        cmocka_unit_test(test_whole_writes_and_reads),
+        cmocka_unit_test(test_interruptions),
+        cmocka_unit_test(test_more_than_a_pipe_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

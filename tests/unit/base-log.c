@@ -309,7 +309,9 @@ static void test_closed_stderr_is_harmless(void **unused)
     (void)unused;
     assert_int_equal(log_open(LOG_TARGET_STDERR, NULL, 0, NULL), 0);
     close(2);
+    errno = E2BIG;
     log_write(LOG_LEVEL_NOTICE, NULL, "to nobody");
+    assert_int_equal(errno, E2BIG);
     dup2(saved, 2);
     close(saved);
     assert_int_equal(log_open(LOG_TARGET_FILE, path, 0, NULL), 0);

@@ -332,7 +332,8 @@ static void scribble(int fd, size_t size)
             x ^= x << 13;
             x ^= x >> 7;
             x ^= x << 17;
-            __atomic_store_n(&memory[i], x, __ATOMIC_RELAXED);
+            /* Empty in turn: slots come and go between the reader's count and its copy. */
+            __atomic_store_n(&memory[i], round % 2 == 0 ? x : 0, __ATOMIC_RELAXED);
         }
         if (round % 64 == 0) { /* and tries to pull the memory from under the reader */
             if (ftruncate(fd, 0) == 0 || ftruncate(fd, 1 << 30) == 0)
