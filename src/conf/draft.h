@@ -36,6 +36,11 @@ struct draft {
     struct complaint_box *box;
 };
 
+/* Everything at its default.  0, or -ENOMEM; draft_clear() in either case. */
+int draft_init(struct draft *d, const struct files *files, struct complaint_box *box);
+void draft_clear(struct draft *d);
+/* A place in the `file`-th file. */
+struct place draft_place_at(const struct draft *d, unsigned file, unsigned line, const char *pool);
 /* Where option `name` of pool `p` (NULL: global) was written; item `item` of a list.  For one that
  * was not written, the pool's title. */
 struct place draft_place(const struct draft *d, const struct draft_pool *p, const char *name,
@@ -50,6 +55,8 @@ int conf_check(struct draft *d);
  * 0, -ENOMEM. */
 int conf_default(struct draft *d);
 
+/* Free what a pool owns, not the struct itself. */
+void conf_pool_clear(struct conf_pool *pool);
 /* A new pool at the end, every option at its default; NULL when no memory. */
 struct draft_pool *draft_add_pool(struct draft *d, const char *name);
 

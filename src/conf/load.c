@@ -16,85 +16,6 @@
 #define POOLS_MAX 10000
 #define NAME_MAX_BYTES 63
 
-/* ---- drafts --------------------------------------------------------------------------------- */
-
-static struct place place_of(const struct draft *d, unsigned file, unsigned line, const char *pool)
-{
-    const char *name = file < d->files->names.count ? d->files->names.items[file] : "";
-    return (struct place){.file = file, .file_name = name, .line = line, .pool = pool};
-}
-
-struct place draft_place(const struct draft *d, const struct draft_pool *p, const char *name,
-                         size_t item)
-{
-    const struct schema_option *o = schema_find(p == NULL ? SCHEMA_GLOBAL : SCHEMA_POOL, name);
-    const struct draft_source *s =
-        p == NULL ? &d->sources[schema_index(o)] : &p->sources[schema_index(o)];
-    const char *pool = p == NULL || p->lost ? NULL : p->pool.name;
-    if (s->line == 0)
-        return p == NULL ? place_of(d, 0, 0, NULL) : place_of(d, p->file, p->pool.line, pool);
-    return place_of(d, s->file, item < s->count ? s->lines[item] : s->line, pool);
-}
-
-bool draft_is_written(const struct draft_pool *p, const char *name)
-{
-    return p->sources[schema_index(schema_find(SCHEMA_POOL, name))].line != 0;
-}
-
-static int set_defaults(void *base, enum schema_scope scope)
-{
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < schema_count; i++) {
-        if (schema_options[i].scope == scope)
-            r = value_set_default(base, &schema_options[i]);
-    }
-    return r;
-}
-
-static void clear_fields(void *base, enum schema_scope scope)
-{
-    for (size_t i = 0; i < schema_count; i++) {
-        if (schema_options[i].scope == scope)
-            value_clear(base, &schema_options[i]);
-    }
-}
-
-static void clear_pool(struct conf_pool *pool)
-{
-    clear_fields(pool, SCHEMA_POOL);
-    free(pool->name);
-    free(pool->file);
-}
-
-struct draft_pool *draft_add_pool(struct draft *d, const char *name)
-{
-    struct draft_pool **pools = reallocarray(d->pools, d->pool_count + 1, sizeof(void *));
-    if (pools == NULL)
-        return NULL;
-    d->pools = pools;
-    struct draft_pool *p = calloc(1, sizeof *p);
-    if (p == NULL)
-        return NULL;
-    p->pool.name = strdup(name);
-    if (p->pool.name == NULL || set_defaults(&p->pool, SCHEMA_POOL) < 0) {
-        clear_pool(&p->pool);
-        free(p);
-        return NULL;
-    }
-    d->pools[d->pool_count++] = p;
-    return p;
-}
-
-static void clear_draft(struct draft *d)
-{
-    for (size_t i = 0; i < d->pool_count; i++) {
-        clear_pool(&d->pools[i]->pool);
-        free(d->pools[i]);
-    }
-    free(d->pools);
-    clear_fields(&d->global, SCHEMA_GLOBAL);
-}
-
 /* ---- statements ----------------------------------------------------------------------------- */
 
 static bool is_pool_name(const char *name)
@@ -107,7 +28,7 @@ static bool is_pool_name(const char *name)
 
 static int begin_pool(struct draft *d, const struct statement *s, struct draft_pool **ret)
 {
-    struct place where = place_of(d, s->file, s->line, NULL);
+    struct place where = draft_place_at(d, s->file, s->line, NULL);
     *ret = NULL;
     if (d->pool_count >= POOLS_MAX) {
         complaint_error(d->box, &where, "more than %d pools", POOLS_MAX);
@@ -151,7 +72,7 @@ static int set_values(struct draft *d, const struct schema_option *o, const stru
                       void *base, const char *pool)
 {
     struct error err = ERROR_NONE;
-    struct place where = place_of(d, s->file, s->line, pool);
+    struct place where = draft_place_at(d, s->file, s->line, pool);
     int r = 0;
     if (o->type != SCHEMA_LIST && s->values.count > 1) {
         complaint_error(d->box, &where, "%s takes one value", o->name);
@@ -175,7 +96,7 @@ static int set_values(struct draft *d, const struct schema_option *o, const stru
 static int set_option(struct draft *d, struct draft_pool *p, const struct statement *s)
 {
     const char *pool = p == NULL || p->lost ? NULL : p->pool.name;
-    struct place where = place_of(d, s->file, s->line, pool);
+    struct place where = draft_place_at(d, s->file, s->line, pool);
     const struct schema_option *o = schema_find(p == NULL ? SCHEMA_GLOBAL : SCHEMA_POOL, s->name);
     if (o == NULL) /* syntax.c has complained */
         return 0;
@@ -190,7 +111,7 @@ static int set_option(struct draft *d, struct draft_pool *p, const struct statem
     struct draft_source *source =
         p == NULL ? &d->sources[schema_index(o)] : &p->sources[schema_index(o)];
     if (source->line != 0) {
-        struct place first = place_of(d, source->file, source->line, pool);
+        struct place first = draft_place_at(d, source->file, source->line, pool);
         complaint_error(d->box, &where, "%s is set twice; the first is at %s:%u", o->name,
                         first.file_name, first.line);
         return 0;
@@ -246,8 +167,8 @@ static struct conf *finish(struct draft *d)
 
 static int build(struct conf **ret, const struct files *files, struct complaint_box *box)
 {
-    struct draft d = {.files = files, .box = box};
-    int r = set_defaults(&d.global, SCHEMA_GLOBAL);
+    struct draft d;
+    int r = draft_init(&d, files, box);
     if (r == 0)
         r = take_statements(&d);
     if (r == 0)
@@ -264,7 +185,7 @@ static int build(struct conf **ret, const struct files *files, struct complaint_
         *ret = finish(&d);
         r = *ret == NULL ? -ENOMEM : 0;
     }
-    clear_draft(&d);
+    draft_clear(&d);
     return r;
 }
 
@@ -298,16 +219,4 @@ int conf_load_text(struct conf **ret, const char *name, const char *text,
                    struct conf_complaints *complaints)
 {
     return load(ret, name, text, complaints);
-}
-
-struct conf *conf_free(struct conf *c)
-{
-    if (c == NULL)
-        return NULL;
-    for (size_t i = 0; i < c->pool_count; i++)
-        clear_pool(&c->pools[i]);
-    free(c->pools);
-    clear_fields(&c->global, SCHEMA_GLOBAL);
-    free(c);
-    return NULL;
 }

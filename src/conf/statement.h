@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include "conf/conf.h"
+#include "conf/list.h"
 
 /* The title of a pool whose own first line could not be read: its options are still looked at, the
  * pool as a whole is not.  A control byte, so that no file can say it. */
@@ -40,10 +41,5 @@ int statement_add_value(struct statement *s, unsigned line, const char *value);
 /* Move *s to the end of `list`; *s is empty afterwards. */
 int statement_move(struct statement_list *list, struct statement *s);
 void statement_clear(struct statement_list *list);
-
-int conf_list_add(struct conf_list *list, const char *text);
-void conf_list_clear(struct conf_list *list);
-int conf_list_copy(struct conf_list *ret, const struct conf_list *from);
-bool conf_list_equal(const struct conf_list *a, const struct conf_list *b);
 
 #endif

@@ -369,3 +369,11 @@ void value_clear(void *base, const struct schema_option *o)
         *at = NULL;
     }
 }
+
+void value_clear_all(void *base, enum schema_scope scope)
+{
+    for (size_t i = 0; i < schema_count; i++) {
+        if (schema_options[i].scope == scope)
+            value_clear(base, &schema_options[i]);
+    }
+}

@@ -25,5 +25,7 @@ int value_print(const void *base, const struct schema_option *option, const char
                 struct bytes *out);
 bool value_equal(const void *a, const void *b, const struct schema_option *option);
 void value_clear(void *base, const struct schema_option *option);
+/* All options of a scope. */
+void value_clear_all(void *base, enum schema_scope scope);
 
 #endif
