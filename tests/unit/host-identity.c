@@ -135,8 +135,8 @@ static int with_crowded_groups(const char *file)
     for (int i = 69; i > 0; i--)
         fprintf(out, "extra%d:x:%d:nobody,daemon\n", i, 5000 + i);
     if (fclose(out) != 0 || unshare(CLONE_NEWNS) < 0 ||
-        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount(file, "/etc/group", NULL, MS_BIND, NULL) < 0)
+        mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount(file, "/etc/group", "none", MS_BIND, NULL) < 0)
         return 3;
     if (identity_group("crowd", &gid, NULL) != 0 || gid != 5000)
         return 4;

@@ -78,6 +78,8 @@ static void test_names_and_flags(void **unused)
 static void test_files_limit(void **unused)
 {
     (void)unused;
+    if (probe_valgrind())
+        skip();
     pid_t helper = fork();
     if (helper == 0) {
         struct rlimit limit = {.rlim_cur = 50, .rlim_max = 100};

@@ -19,6 +19,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#endif
+
 #define PROBE_WORD "--probe"
 #define PROBE_TEXT_MAX 16384
 
@@ -125,6 +131,13 @@ static inline const char *probe_get(const char *text, const char *name)
         return out;
     }
     return NULL;
+}
+
+/* valgrind keeps descriptors and limits of its own: what a process with tight limits does cannot be
+ * seen under it. */
+static inline bool probe_valgrind(void)
+{
+    return RUNNING_ON_VALGRIND != 0;
 }
 
 /* Descriptors open in this process. */
