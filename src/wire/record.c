@@ -119,11 +119,12 @@ int record_unknown_type(struct bytes *out, uint8_t type)
 
 size_t record_stream_size(size_t length)
 {
+    const size_t record = FCGI_HEADER_LEN + CONTENT_MAX; /* a full one; it needs no padding */
     size_t full = length / CONTENT_MAX;
     size_t rest = length % CONTENT_MAX;
     size_t total;
 
-    if (__builtin_mul_overflow(full, (size_t)(FCGI_HEADER_LEN + CONTENT_MAX), &total))
+    if (__builtin_mul_overflow(full, record, &total))
         return SIZE_MAX;
     if (rest > 0 &&
         __builtin_add_overflow(total, FCGI_HEADER_LEN + rest + padding_of(rest), &total))

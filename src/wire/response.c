@@ -379,5 +379,5 @@ int response_error(struct bytes *out, unsigned status, const char *extra, bool h
 
 const char *response_reason(unsigned status)
 {
-    return status_name(status);
+    return wire_status_name(status);
 }

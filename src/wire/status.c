@@ -68,7 +68,7 @@ static const struct {
     {511, "Network Authentication Required"},
 };
 
-const char *status_name(unsigned status)
+const char *wire_status_name(unsigned status)
 {
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].status == status)

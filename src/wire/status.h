@@ -3,6 +3,6 @@
 #define GANGER_WIRE_STATUS_H
 
 /* Private to wire: the standard names of HTTP status codes.  "Unknown" for any other. */
-const char *status_name(unsigned status);
+const char *wire_status_name(unsigned status);
 
 #endif

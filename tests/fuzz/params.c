@@ -84,7 +84,7 @@ static struct params *decode(const uint8_t *data, size_t size, const struct para
     while ((length = pieces_next(&cut, &piece)) > 0)
         ORACLE(params_feed(p, piece, length) >= 0);
     pieces_end(&cut);
-    ORACLE(params_held(p) <= 4 * size + 4096);
+    ORACLE(params_held(p) <= 20 * size + 4096);
     *s = (struct seen){.large = params_feed(p, "", 0) == PARAMS_TOO_LARGE,
                        .cut = params_finish(p) < 0,
                        .count = params_count(p)};

@@ -168,6 +168,7 @@ static void test_limits(void **state)
          "\x09\x00NNNNNNNNN\x01\x01"
          "ab",
          15, PARAMS_TOO_LARGE, 0},
+        {"inside a long length", "\x80\x00", 2, PARAMS_OK, -EPROTO},
         {"one byte", "\x01", 1, PARAMS_OK, -EPROTO},
         {"nothing", "", 0, PARAMS_OK, 0},
     };
