@@ -142,6 +142,14 @@ static int take_environment(struct draft *d, struct draft_pool *p, size_t item, 
                           *text, name);
         found = "";
     }
+    if (value_has_control(found)) {
+        struct place where = draft_place(d, p, "env", item);
+        complaint_error(d->box, &where,
+                        "env: %s: the variable %s of ganger's own environment holds "
+                        "a control character",
+                        *text, name);
+        return 0;
+    }
     char *taken = text_format("%.*s%s", (int)(value - *text), *text, found);
     if (taken == NULL)
         return -ENOMEM;

@@ -33,8 +33,7 @@ static void complain(struct scan *s, unsigned line, const char *what)
     complaint_error(s->box, &s->where, "%s", what);
 }
 
-/* Bytes of the UTF-8 character at `p` (of `left` bytes), 0 when it is none. */
-static size_t utf8_length(const unsigned char *p, size_t left)
+size_t prepare_character(const unsigned char *p, size_t left)
 {
     size_t n = p[0] < 0x80   ? 1
                : p[0] < 0xc2 ? 0
@@ -68,7 +67,7 @@ static bool refuse_bytes(struct scan *s)
         memset(s->text, ' ', 3); /* a byte order mark says nothing */
     while (i < s->length) {
         unsigned char c = (unsigned char)s->text[i];
-        size_t n = utf8_length((const unsigned char *)s->text + i, s->length - i);
+        size_t n = prepare_character((const unsigned char *)s->text + i, s->length - i);
         if (c == '\n') {
             line++;
         } else if (c == '\r') {

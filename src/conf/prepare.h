@@ -17,6 +17,9 @@
  * at all: it is not worth reading on.
  */
 bool prepare_text(char *text, size_t length, const struct place *where, struct complaint_box *box);
+/* Bytes of the UTF-8 character at `p` (of `left` bytes, at least one); 0 when it is none, or a C1
+ * control. */
+size_t prepare_character(const unsigned char *p, size_t left);
 /*
  * Take the line out of `text` that begins at `start` and ends before `end`.  When it opened a pool
  * (or, `outside` every pool, anything in braces), something that still opens one is left, so that

@@ -15,8 +15,8 @@
 #include "conf/conf.h"
 
 #define YEAR 31622400 /* seconds; no time limit is longer */
-#define KIB 1024
-#define MIB 1048576
+#define KIB INT64_C(1024)
+#define MIB INT64_C(1048576)
 
 static const char *const kinds[] = {"cgi", "fastcgi", "status", NULL};
 static const char *const later_kinds[] = {"fastcgi", NULL};
@@ -28,6 +28,8 @@ static const char *const facilities[] = {
     "mail",   "news",     "syslog", "user",   "uucp",   "local0", "local1",
     "local2", "local3",   "local4", "local5", "local6", "local7", NULL};
 
+/* Fields and rows of an initializer cannot stand in parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define GLOBAL(name_, type_, field_, change_, fallback_, ...)                                      \
     {                                                                                              \
         .scope = SCHEMA_GLOBAL, .name = name_, .type = SCHEMA_##type_, .change = SCHEMA_##change_, \
@@ -48,6 +50,7 @@ static const char *const facilities[] = {
         .scope = SCHEMA_##scope_, .name = name_, .type = SCHEMA_LIST, .status = SCHEMA_NEVER,      \
         .note = note_                                                                              \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define PHP_SETTING                                                                                \
     "it sets PHP's own configuration; give php-cgi a -d option in command, or PHPRC in env"
 

@@ -11,7 +11,8 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/text.h"
-#include "conf/statement.h"
+#include "conf/list.h"
+#include "conf/prepare.h"
 
 static void *field(void *base, const struct schema_option *o)
 {
@@ -142,13 +143,20 @@ static int parse_mode(const struct schema_option *o, const char *text, uint32_t 
     return 0;
 }
 
+bool value_has_control(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    }
+    return false;
+}
+
 static int check_text(const struct schema_option *o, const char *text, struct error *err)
 {
     unsigned ignored;
-    for (const char *c = text; *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return refuse(err, text, "it holds a control character");
-    }
+    if (value_has_control(text))
+        return refuse(err, text, "it holds a control character");
     if (o->words != NULL)
         return parse_word(o, text, &ignored, err);
     if (*text == '\0' && o->type == SCHEMA_TEXT)
@@ -249,7 +257,15 @@ static int print_quoted(struct bytes *out, const struct schema_option *o, const 
     bool expands = (o->flags & SCHEMA_EXPAND) != 0;
     const char *extra = environment_dollar(o, text);
     int r = bytes_append(out, "\"", 1);
-    for (const char *c = text; r == 0 && *c != '\0'; c++) {
+    for (const char *c = text, *known = text; r == 0 && *c != '\0'; c++) {
+        /* Bytes that are no UTF-8 came as escapes or from the environment; no file may hold them. */
+        if (c >= known)
+            known = c + prepare_character((const unsigned char *)c, strlen(c));
+        if (c >= known) {
+            r = bytes_printf(out, "\\x%02x", (unsigned)(unsigned char)*c);
+            known = c + 1;
+            continue;
+        }
         bool run = *c == '$' && (c == text || c[-1] != '$');
         if (c == extra || (expands && run && needs_dollar(c)))
             r = bytes_append(out, "$", 1);

@@ -19,6 +19,8 @@ int value_set_default(void *base, const struct schema_option *option);
 int value_set(void *base, const struct schema_option *option, const char *text, struct error *err);
 /* Replace what a TEXT field holds by a copy of `text`.  0 or -ENOMEM. */
 int value_set_text(char **field, const char *text);
+/* Control characters stand in no value. */
+bool value_has_control(const char *text);
 /* Write "name = value" and a newline in a form that value_set() reads back equal; an unset option
  * becomes a comment.  0, -ENOMEM, -ENOBUFS. */
 int value_print(const void *base, const struct schema_option *option, const char *indent,

@@ -11,11 +11,11 @@
 #include "conf/conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void); /* NOLINT(bugprone-reserved-identifier) */
 
 /* libconfuse loses a few bytes when a call has a syntax error; the callers find what they can of
  * those before it sees them, but a name may be spelt with escapes. */
-const char *__lsan_default_suppressions(void)
+const char *__lsan_default_suppressions(void) /* NOLINT(bugprone-reserved-identifier) */
 {
     return "leak:libconfuse\n";
 }

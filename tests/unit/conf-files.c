@@ -161,7 +161,8 @@ static void test_depth(void **unused)
     memset(braces, '{', 64u << 10);
     put("braces", braces, 64u << 10);
     refuse("braces", "braces:1:");
-    memcpy(braces, "pool a {", 8);
+    for (size_t i = 0; i < 8; i++)
+        braces[i] = "pool a {"[i];
     put("braces", braces, 64u << 10);
     refuse("braces", "braces:1:");
     free(braces);

@@ -103,9 +103,12 @@ static void test_expansion(void **unused)
         {"A=${NONE:-x}", "A=x"},
         {"A=\\\"\\\\", "A=\"\\"},
         {"A=$UNSET", "A="},
+        {"A=\\xff\\xc3\\xbc\\xc3", "A=\xff\xc3\xbc\xc3"},
+        {"A=$BYTES", "A=\xfe$x"},
     };
     (void)unused;
     setenv("SET", "value $pool", 1);
+    setenv("BYTES", "\xfe$x", 1);
     unsetenv("NONE");
     unsetenv("UNSET");
     for (size_t i = 0; i < sizeof env / sizeof env[0]; i++) {
@@ -139,6 +142,22 @@ static void test_expansion(void **unused)
     assert_string_equal(p->command.items[2], "p/x");
     assert_null(p->command.items[3]);
     conf_free(c);
+}
+
+static void test_a_variable_with_control_characters(void **unused)
+{
+    struct conf_complaints complaints = {0};
+    struct conf *conf = NULL;
+    (void)unused;
+    setenv("CONTROL", "two\nlines", 1);
+    assert_int_equal(
+        conf_load_text(&conf, "text", POOL "listen = @a\n env = \"A=$CONTROL\" }", &complaints),
+        CONF_INVALID);
+    assert_int_equal(complaints.count, 1);
+    assert_string_equal(complaints.items[0].text,
+                        "text:3: pool p: env: A=$CONTROL: the variable CONTROL of ganger's own "
+                        "environment holds a control character");
+    conf_complaints_clear(&complaints);
 }
 
 static void test_compare(void **unused)
@@ -203,8 +222,9 @@ static unsigned dice(unsigned sides)
 static void random_text(struct bytes *out)
 {
     static const char *const parts[] = {
-        "a", "Z", "$", "$$", "pool", "$pool", "\\\"", "\\\\", "'",     "#", "//", "/*", "*/", "x{",
-        "}", "=", ",", " ",  "\\$",  "\\${",  "HOME", "ü",    "\\x41", "/", "+",  "(",  ")"};
+        "a",    "Z",  "$",     "$$",    "pool",  "$pool", "\\\"", "\\\\", "'",   "#",
+        "//",   "/*", "*/",    "x{",    "}",     "=",     ",",    " ",    "\\$", "\\${",
+        "HOME", "ü",  "\\xe9", "\\x80", "\\x41", "/",     "+",    "(",    ")"};
     for (unsigned n = dice(8); n > 0; n--)
         assert_int_equal(bytes_printf(out, "%s", parts[dice(sizeof parts / sizeof parts[0])]), 0);
 }
@@ -285,9 +305,9 @@ static void test_dump_has_a_limit(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),         cmocka_unit_test(test_expansion),
-        cmocka_unit_test(test_compare),          cmocka_unit_test(test_random),
-        cmocka_unit_test(test_dump_has_a_limit),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_expansion),
+        cmocka_unit_test(test_compare),  cmocka_unit_test(test_a_variable_with_control_characters),
+        cmocka_unit_test(test_random),   cmocka_unit_test(test_dump_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
