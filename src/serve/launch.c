@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "serve/connection.h"
+#include "serve/holdback.h"
 #include "serve/launch.h"
 #include "serve/script.h"
 #include "serve/status.h"
@@ -207,6 +208,7 @@ static void begin(struct launch *l)
     if (r->response == NULL || streams_open(r) < 0)
         request_doom(r, REQUEST_NO_MEMORY);
     streams_feed(r);
+    holdback_begin(r);
     if (r->connection->paused)
         request_pause(r, true);
 }
@@ -274,6 +276,8 @@ void launch(struct request *r)
             r->body_left = 0;
         else if (l->facts.has_content_length)
             request_expect(r, l->facts.content_length);
+        else
+            r->unsized_body = !r->head && strcmp(l->facts.method, "GET") != 0;
         if (find_script(l))
             start(l);
     }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "serve/connection.h"
+#include "serve/holdback.h"
 #include "serve/launch.h"
 #include "serve/request.h"
 #include "serve/strangers.h"
@@ -81,6 +82,7 @@ void request_free(struct request *r)
     bytes_clear(&r->body);
     bytes_clear(&r->line);
     bytes_clear(&r->answer);
+    bytes_clear(&r->held);
     free(r);
 }
 
@@ -217,9 +219,10 @@ static void finish(struct request *r)
     }
     switch (verdict_reach(r)) {
     case VERDICT_GOOD:
-        conclude(r, false);
+        conclude(r, holdback_release(r) < 0);
         break;
     case VERDICT_ERROR: /* nothing was sent yet: an answer of ours */
+        holdback_drop(r);
         request_answer(r, r->status);
         if (r->state == REQUEST_ANSWERING)
             settle_answer(r);
@@ -235,6 +238,8 @@ static void settle_running(struct request *r)
     struct program *p = &r->program;
     bool open = p->out >= 0 || p->err >= 0;
 
+    if (holdback_check(r) < 0)
+        request_doom(r, REQUEST_NO_MEMORY);
     if (!p->exited && p->out < 0)
         (void)program_ended(p);
     if (p->exited) {
@@ -290,6 +295,8 @@ uint64_t request_deadline(const struct request *r)
         when = r->kill_at;
     if (r->grace_at < when)
         when = r->grace_at;
+    if (holdback_deadline(r) < when)
+        when = holdback_deadline(r);
     if (r->fate == REQUEST_NONE) {
         if (r->terminate_at < when)
             when = r->terminate_at;
@@ -395,8 +402,11 @@ void request_body_end(struct request *r)
     if (r->body_over)
         return;
     r->body_over = true;
-    if (r->state == REQUEST_RUNNING)
-        streams_feed(r);
+    if (r->state != REQUEST_RUNNING)
+        return;
+    streams_feed(r);
+    if (holdback_check(r) < 0)
+        request_doom(r, REQUEST_NO_MEMORY);
 }
 
 void request_pause(struct request *r, bool paused)

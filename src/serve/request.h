@@ -75,6 +75,9 @@ struct request {
     uint64_t body_left; /* of CONTENT_LENGTH; UINT64_MAX: as much as comes */
     bool body_over;     /* nothing more will come */
     bool sized;         /* there is a CONTENT_LENGTH */
+    bool unsized_body;  /* there is none, but a body is to be expected (chunked upload) */
+    bool holding;       /* the response waits for the body (holdback.h), in `held` */
+    struct bytes held;
 
     struct bytes line;         /* of stderr, not yet complete */
     bool wrote_stderr;         /* an FCGI_STDERR record was sent */

@@ -15,9 +15,9 @@
 #include "base/descriptor.h"
 #include "serve/connection.h"
 #include "serve/diagnostics.h"
+#include "serve/holdback.h"
 #include "serve/streams.h"
 #include "serve/worker.h"
-#include "wire/record.h"
 
 #define READS 4        /* of one pipe in a row, then others have their turn */
 #define DRAIN_READS 64 /* once the program has ended: a pipe holds less */
@@ -114,8 +114,7 @@ static void take_output(struct request *r, const void *data, size_t length)
     } else if (e < 0) {
         request_doom(r, REQUEST_NO_MEMORY);
     } else if (bytes_held(payload) > 0 &&
-               output_stream(&r->connection->output, FCGI_STDOUT, r->id, bytes_front(payload),
-                             bytes_held(payload)) < 0) {
+               holdback_pass(r, bytes_front(payload), bytes_held(payload)) < 0) {
         request_doom(r, REQUEST_NO_MEMORY);
     }
     bytes_consume(payload, bytes_held(payload));

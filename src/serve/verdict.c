@@ -21,7 +21,8 @@ static const struct {
     [REQUEST_TOO_SLOW] = {504, "ran longer than request_terminate_timeout and was ended; raise it, "
                                "or make the program faster"},
     [REQUEST_STALLED] = {408, "waited for a request body that did not come within "
-                              "request_body_timeout and was ended"},
+                              "request_body_timeout and was ended (nginx sends no more of a body "
+                              "once the response has begun: read first, then write)"},
     [REQUEST_MALFORMED] = {502, NULL}, /* diagnostics_malformed() said it */
     [REQUEST_LINGERED] = {0, "closed its stdout but ran on for 2 s and was ended; a program that "
                              "works on in the background has to leave its session"},
@@ -37,7 +38,7 @@ static void add(_Atomic uint64_t *counter, uint64_t amount)
 static enum verdict complain(struct request *r, unsigned status, const char *what)
 {
     char text[48];
-    bool sent = r->response != NULL && response_header_sent(r->response);
+    bool sent = r->response != NULL && response_header_sent(r->response) && !r->holding;
 
     if (what != NULL)
         log_write(LOG_LEVEL_WARNING, r->worker->options.pool, "%s %s (%s); %s", r->label, what,
