@@ -22,6 +22,7 @@
 #include "master/inspect.h"
 #include "master/journal.h"
 #include "master/notify.h"
+#include "master/pid_files.h"
 #include "master/reap.h"
 #include "master/runtime_folder.h"
 #include "master/signals.h"
@@ -35,9 +36,8 @@ struct master {
     const struct master_options *options;
     struct pool_context context;
     struct inspection inspection;
-    const char *pid_path;
+    struct pid_files pid;
     bool daemon;
-    int folder_fd, pid_fd;
     char *worker_path;
     sd_event *loop;
     struct signals signals;
@@ -210,34 +210,20 @@ static int start_limits(struct master *m, struct error *err)
 
 static int start_folder(struct master *m, struct error *err)
 {
-    int r = runtime_folder_open(m->inspection.conf->global.runtime_directory, &m->folder_fd, err);
-
-    return r == RUNTIME_FOLDER_TAKEN ? -EBUSY : r;
+    return runtime_folder_make(m->inspection.conf->global.runtime_directory, err);
 }
 
-static void stop_folder(struct master *m)
+static int start_pid_files(struct master *m, struct error *err)
 {
-    descriptor_close(&m->folder_fd);
+    const struct conf_global *g = &m->inspection.conf->global;
+    const char *asked = m->options->pid_file != NULL ? m->options->pid_file : g->pid;
+
+    return pid_files_write(&m->pid, g->runtime_directory, asked, err);
 }
 
-static int start_pid_file(struct master *m, struct error *err)
+static void stop_pid_files(struct master *m)
 {
-    const char *path =
-        m->options->pid_file != NULL ? m->options->pid_file : m->inspection.conf->global.pid;
-
-    if (path == NULL)
-        return 0;
-    int r = process_pid_file(path, &m->pid_fd, err);
-    if (r == 0)
-        m->pid_path = path;
-    return r == PROCESS_PID_TAKEN ? -EBUSY : r;
-}
-
-static void stop_pid_file(struct master *m)
-{
-    if (m->pid_path != NULL)
-        (void)unlink(m->pid_path); /* the lock is still ours, so the file is */
-    descriptor_close(&m->pid_fd);
+    pid_files_remove(&m->pid);
 }
 
 static int start_program(struct master *m, struct error *err)
@@ -313,8 +299,8 @@ static const struct stage {
     {start_daemon, NULL},
     {start_log, NULL},
     {start_limits, NULL},
-    {start_folder, stop_folder},
-    {start_pid_file, stop_pid_file},
+    {start_folder, NULL},
+    {start_pid_files, stop_pid_files},
     {start_program, stop_program},
     {start_loop, stop_loop},
     {start_crew, stop_crew},
@@ -355,7 +341,7 @@ static int run_stages(struct master *m)
 
 int master_run(const struct master_options *options)
 {
-    struct master m = {.options = options, .folder_fd = -1, .pid_fd = -1};
+    struct master m = {.options = options, .pid = PID_FILES_NONE};
     struct error err = ERROR_NONE;
     int status;
 

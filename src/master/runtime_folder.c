@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/descriptor.h"
@@ -27,7 +26,7 @@ static int check(int fd, const char *path, struct error *err)
     return 0;
 }
 
-int runtime_folder_open(const char *path, int *ret_fd, struct error *err)
+int runtime_folder_make(const char *path, struct error *err)
 {
     if (mkdir(path, 0755) < 0 && errno != EEXIST)
         return error_errno(err, errno, "cannot make runtime_directory %s", path);
@@ -38,17 +37,6 @@ int runtime_folder_open(const char *path, int *ret_fd, struct error *err)
                            errno == ELOOP || errno == ENOTDIR ? " (it must be a folder, no link)"
                                                               : "");
     int r = check(fd, path, err);
-    if (r == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        r = error_set(err, errno,
-                      "another ganger is running with runtime_directory %s; stop it, "
-                      "or name another folder",
-                      path);
-        r = r == -EWOULDBLOCK ? RUNTIME_FOLDER_TAKEN : r;
-    }
-    if (r != 0) {
-        descriptor_close(&fd);
-        return r;
-    }
-    *ret_fd = fd;
-    return 0;
+    descriptor_close(&fd);
+    return r;
 }
