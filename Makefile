@@ -157,7 +157,7 @@ $(foreach t,$(UNIT),$(eval $(call unit_rules,$(t))))
 .PHONY: unit-build unit
 unit-build: $(UNIT:%=$(BUILD)/unit/%)
 unit: unit-build
-	scripts/run-unit $(UNIT:%=$(BUILD)/unit/%)
+	@scripts/run-unit $(UNIT:%=$(BUILD)/unit/%)
 
 define fuzz_rules
 $(BUILD)/fuzz/$(1): $(BUILD)/obj/tests/fuzz/$(1).o $(call archives,$(FUZZ_ROOMS))
@@ -196,7 +196,7 @@ SHELL_FILES := .ci/run scripts/bootstrap scripts/check scripts/run-fuzz scripts/
 .PHONY: unit-valgrind fuzz-run tidy format format-check rooms man-lint shell-lint
 
 unit-valgrind: unit-build
-	scripts/run-unit --valgrind $(filter-out $(VALGRIND_SKIP:%=$(BUILD)/unit/%),\
+	@scripts/run-unit --valgrind $(filter-out $(VALGRIND_SKIP:%=$(BUILD)/unit/%),\
 		$(UNIT:%=$(BUILD)/unit/%))
 
 fuzz-run: fuzz
@@ -214,7 +214,7 @@ $(BUILD)/tidy/%.ok: % .clang-tidy $(wildcard src/*/*.h)
 format:
 	clang-format -i $(C_FILES)
 format-check:
-	clang-format --dry-run -Werror $(C_FILES)
+	@clang-format --dry-run -Werror $(C_FILES)
 	@echo "format: $(words $(C_FILES)) files"
 
 rooms: all
@@ -225,7 +225,8 @@ man-lint:
 	@echo "man: $(words $(wildcard man/*.[1-9])) pages"
 
 shell-lint:
-	shellcheck $(SHELL_FILES)
+	@shellcheck $(SHELL_FILES)
+	@echo "shell: $(words $(SHELL_FILES)) scripts"
 
 # Everything, from a fresh clone, in under ten minutes on two processors.  LONG=1 runs the long forms of
 # the tests, GANGER_BUILD=DIR the flow tests on another build, PYTEST='-k NAME' some of them.
