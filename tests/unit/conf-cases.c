@@ -145,6 +145,8 @@ int main(void)
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_installed),
     };
+    /* Samples leave the folder to ganger; an ordinary user's is that of the session. */
+    setenv("XDG_RUNTIME_DIR", "/run/user/1", 1);
     /* Complaints name files as they were given, so the cases are loaded from where they are. */
     if (chdir("tests/cases") < 0) {
         perror("tests/cases (run this from the top of the source)");

@@ -121,7 +121,6 @@ static void test_permission(void **unused)
         assert_int_equal(seteuid(65534), 0);
     put_text("locked", "");
     assert_int_equal(chmod("locked", 0), 0);
-    setenv("XDG_RUNTIME_DIR", "/run/user/1", 1);
     refuse("locked", "Permission denied");
     unlink("locked");
     /* An ordinary user's folder is the session's, and never one under /tmp. */
@@ -130,6 +129,7 @@ static void test_permission(void **unused)
     refuse("valid", "valid: runtime_directory is not set");
     setenv("XDG_RUNTIME_DIR", "relative", 1);
     refuse("valid", "valid: runtime_directory is not set");
+    setenv("XDG_RUNTIME_DIR", "/run/user/1", 1);
     if (getuid() == 0)
         assert_int_equal(seteuid(0), 0);
 }
@@ -220,6 +220,7 @@ static void test_memory(void **unused)
 static int enter(void **unused)
 {
     (void)unused;
+    setenv("XDG_RUNTIME_DIR", "/run/user/1", 1); /* for an ordinary user */
     return mkdtemp(folder) == NULL || chmod(folder, 0777) < 0 || chdir(folder) < 0;
 }
 
