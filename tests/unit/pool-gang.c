@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole gang with real processes, without an event loop, on a clock that the test moves.
+ *
+ * The worker program is the shell: `ganger-worker POOL SLOT GENERATION` makes it run the script named
+ * POOL in the pool's chdir, so each test writes its worker in a line or two.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "pool/gang.h"
+
+/* Says CHANNEL_READY: 72 bytes, one write, which on a SEQPACKET socket is one message. */
+#define READY                                                                                      \
+    "printf '\\005%071d' 0 | tr 0 '\\000' | dd bs=72 count=1 iflag=fullblock >&6 2>/dev/null\n"
+#define WATCHES 64
+
+static char folder[] = "/tmp/ganger-gang-XXXXXX";
+
+struct world {
+    struct conf *conf;
+    struct pool_context context;
+    struct gang *gang;
+    struct gang_watch watches[WATCHES];
+    size_t watch_count;
+    uint64_t skew; /* how far the test has moved the clock */
+    char said[4096];
+    char lines[4096];
+    int files; /* open descriptors at the beginning */
+};
+
+static uint64_t now(const struct world *w)
+{
+    return clock_monotonic() + w->skew;
+}
+
+/* ---- hooks ---- */
+
+static int watch(void *cookie, struct gang *g, const struct gang_watch *one)
+{
+    struct world *w = cookie;
+
+    (void)g;
+    for (size_t i = 0; i < w->watch_count; i++) {
+        if (w->watches[i].fd == one->fd) {
+            w->watches[i] = *one;
+            return 0;
+        }
+    }
+    assert_true(w->watch_count < WATCHES);
+    w->watches[w->watch_count++] = *one;
+    return 0;
+}
+
+static void unwatch(void *cookie, struct gang *g, const struct gang_watch *one)
+{
+    struct world *w = cookie;
+
+    (void)g;
+    for (size_t i = 0; i < w->watch_count; i++) {
+        if (w->watches[i].fd == one->fd) {
+            w->watches[i] = w->watches[--w->watch_count];
+            return;
+        }
+    }
+}
+
+static void line(void *cookie, struct gang *g, pid_t pid, int level, const char *text,
+                 size_t length)
+{
+    struct world *w = cookie;
+    size_t used = strlen(w->lines);
+
+    (void)g;
+    (void)pid;
+    (void)snprintf(w->lines + used, sizeof(w->lines) - used, "%d:%.*s|", level, (int)length, text);
+}
+
+static void say(void *cookie, struct gang *g, enum log_level level, const char *text)
+{
+    struct world *w = cookie;
+    size_t used = strlen(w->said);
+
+    (void)g;
+    assert_int_not_equal(level, LOG_LEVEL_ALERT); /* our own tables disagree */
+    (void)snprintf(w->said + used, sizeof(w->said) - used, "%s\n", text);
+}
+
+/* ---- the world ---- */
+
+static int open_files(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    int n = 0;
+
+    while (d != NULL && readdir(d) != NULL)
+        n++;
+    (void)closedir(d);
+    return n;
+}
+
+static void begin(struct world *w, unsigned workers, const char *script)
+{
+    static char path[] = "PATH=/usr/bin:/bin";
+    static char *environment[] = {path, NULL};
+    struct conf_complaints complaints = {0};
+    struct error err = ERROR_NONE;
+    char text[1024], name[128];
+
+    memset(w, 0, sizeof(*w));
+    w->files = open_files();
+    (void)snprintf(name, sizeof(name), "%s/p", folder);
+    FILE *f = fopen(name, "w");
+    assert_non_null(f);
+    (void)fputs(script, f);
+    (void)fclose(f);
+    (void)snprintf(text, sizeof(text),
+                   "process_control_timeout = 5s\n"
+                   "pool p {\n listen = \"%s/sock\"\n kind = cgi\n script_root = {\"%s\"}\n"
+                   " chdir = \"%s\"\n %s\n pm = static\n pm.max_children = %u\n}\n",
+                   folder, folder, folder, geteuid() == 0 ? "user = \"nobody\"" : "", workers);
+    if (conf_load_text(&w->conf, "t.conf", text, &complaints) != 0)
+        fail_msg("%s", complaints.count > 0 ? complaints.items[0].text : "?");
+    conf_complaints_clear(&complaints);
+    w->context = (struct pool_context){.root = geteuid() == 0,
+                                       .uid = geteuid(),
+                                       .gid = getegid(),
+                                       .worker_path = "/bin/sh",
+                                       .environment = environment,
+                                       .process_control_timeout = 5 * CLOCK_SEC,
+                                       .files = {1024, 4096},
+                                       .oom_score_adjust = INT_MIN};
+    w->context.worker_fd = open("/bin/sh", O_RDONLY | O_CLOEXEC);
+    const struct gang_hooks hooks = {
+        .cookie = w, .watch = watch, .unwatch = unwatch, .line = line, .say = say};
+    assert_int_equal(
+        gang_new(&w->gang, &w->conf->pools[0], &w->context, &hooks, now(w), clock_wall(), &err), 0);
+    if (gang_open(w->gang, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+/* One turn: what is readable, who is dead, settle.  The next deadline. */
+static uint64_t turn(struct world *w, int timeout)
+{
+    struct pollfd fds[WATCHES];
+    struct gang_watch before[WATCHES];
+    size_t count = w->watch_count;
+    siginfo_t info = {0};
+
+    for (size_t i = 0; i < count; i++)
+        fds[i] = (struct pollfd){.fd = w->watches[i].fd, .events = POLLIN};
+    memcpy(before, w->watches, sizeof(before));
+    (void)poll(fds, count, timeout);
+    for (size_t i = 0; i < count; i++) { /* stale ones on purpose: they must find nobody */
+        if (fds[i].revents != 0)
+            gang_ready(w->gang, &before[i], now(w));
+    }
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
+        assert_true(gang_reaped(w->gang, info.si_pid, info.si_code, info.si_status, now(w)));
+        assert_false(gang_reaped(w->gang, info.si_pid, info.si_code, info.si_status, now(w)));
+        info.si_pid = 0;
+    }
+    return gang_settle(w->gang, now(w));
+}
+
+#define UNTIL(w, condition)                                                                        \
+    for (uint64_t end_ = clock_monotonic() + 20 * CLOCK_SEC; !(condition);) {                      \
+        if (clock_monotonic() > end_)                                                              \
+            fail_msg("never: %s; said:\n%s\n%s", #condition, (w)->said, (w)->lines);               \
+        (void)turn(w, 10);                                                                         \
+    }
+
+static struct board_card card(const struct world *w)
+{
+    struct board_snapshot s;
+
+    assert_int_equal(board_snapshot(gang_board(w->gang), &s), 0);
+    assert_true(s.card_valid);
+    struct board_card c = s.card;
+    board_snapshot_clear(&s);
+    return c;
+}
+
+static void end(struct world *w)
+{
+    gang_stop(w->gang, GANG_STOP_KILL, now(w));
+    UNTIL(w, gang_alive(w->gang) == 0);
+    w->gang = gang_free(w->gang);
+    assert_int_equal(w->watch_count, 0);
+    close(w->context.worker_fd);
+    w->conf = conf_free(w->conf);
+    assert_int_equal(open_files(), w->files);
+}
+
+/* ---- the tests ---- */
+
+static void test_comes_to_strength_and_stays_there(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin(&w, 6, READY "exec sleep 60\n");
+    (void)gang_settle(w.gang, now(&w));
+    assert_int_equal(gang_alive(w.gang), 4); /* POLICY_UNPROVEN_STARTS */
+    (void)gang_settle(w.gang, now(&w));      /* safe to call twice */
+    assert_int_equal(gang_alive(w.gang), 4);
+    UNTIL(&w, gang_serving(w.gang) == 6);
+    assert_int_equal(gang_settle(w.gang, now(&w)), CLOCK_NEVER);
+    struct board_card c = card(&w);
+    assert_int_equal(c.state, BOARD_POOL_RUNNING);
+    assert_int_equal(c.total, 6);
+    assert_int_equal(c.spawned, 6);
+    assert_string_equal(c.reason, "");
+    end(&w);
+}
+
+static void test_C01_a_killed_worker_is_replaced(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin(&w, 2, READY "echo $$ >&2\nexec sleep 60\n");
+    UNTIL(&w, gang_serving(w.gang) == 2 && strchr(w.lines, '|') != NULL);
+    assert_int_equal(kill((pid_t)atoi(w.lines + 3), SIGKILL), 0); /* "-1:PID|" */
+    UNTIL(&w, card(&w).spawned == 3 && gang_serving(w.gang) == 2);
+    assert_int_equal(card(&w).exits_signal, 1);
+    assert_int_equal(gang_state(w.gang), BOARD_POOL_RUNNING);
+    end(&w);
+}
+
+static void test_C05_workers_that_die_at_once(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin(&w, 8, "echo 'no such library' >&2\nexit 3\n");
+    (void)gang_settle(w.gang, now(&w));
+    while (w.skew < 60 * CLOCK_SEC) {
+        UNTIL(&w, gang_alive(w.gang) == 0);
+        uint64_t next = gang_settle(w.gang, now(&w));
+        assert_true(next != CLOCK_NEVER);
+        if (next > now(&w))
+            w.skew += next - now(&w);
+        (void)gang_settle(w.gang, now(&w));
+    }
+    assert_in_range(card(&w).spawned, 5, 20);
+    assert_int_equal(gang_state(w.gang), BOARD_POOL_FAILING);
+    assert_string_equal(gang_reason(w.gang), "a worker exited with status 3 before it was ready; "
+                                             "its last words: no such library");
+    char *first = strstr(w.said, "is failing");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "is failing")); /* said once */
+    end(&w);
+}
+
+static void test_a_failing_pool_recovers(void **unused)
+{
+    struct world w;
+    char name[128];
+
+    (void)unused;
+    begin(&w, 2, "test -e recovered || exit 1\n" READY "exec sleep 60\n");
+    UNTIL(&w, gang_state(w.gang) == BOARD_POOL_FAILING && gang_alive(w.gang) == 0);
+    (void)snprintf(name, sizeof(name), "%s/recovered", folder);
+    assert_true(close(open(name, O_CREAT | O_WRONLY, 0644)) == 0);
+    w.skew += 30 * CLOCK_SEC;
+    UNTIL(&w, gang_serving(w.gang) == 2);
+    w.skew += 11 * CLOCK_SEC; /* it lives: that is proof enough */
+    UNTIL(&w, gang_state(w.gang) == BOARD_POOL_RUNNING);
+    assert_string_equal(gang_reason(w.gang), "");
+    assert_non_null(strstr(w.said, "is running again"));
+    assert_int_equal(unlink(name), 0);
+    end(&w);
+}
+
+static void test_an_exec_that_fails_names_its_step(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin(&w, 1, "");
+    close(w.context.worker_fd);
+    w.context.worker_fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+    UNTIL(&w, gang_state(w.gang) == BOARD_POOL_FAILING);
+    assert_non_null(strstr(gang_reason(w.gang), "cannot be started"));
+    assert_non_null(strstr(gang_reason(w.gang), "Permission denied"));
+    end(&w);
+}
+
+static void test_drain_waits_for_the_worker(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin(&w, 2,
+          READY "until test -n \"$(dd bs=72 count=1 <&6 2>/dev/null | tr -d '\\000')\"\n"
+                "do sleep 0.02; done\nexit 0\n");
+    UNTIL(&w, gang_serving(w.gang) == 2);
+    gang_stop(w.gang, GANG_STOP_DRAIN, now(&w));
+    assert_int_equal(access(w.conf->pools[0].listen.items[0], F_OK), -1); /* removed at once */
+    UNTIL(&w, gang_alive(w.gang) == 0);
+    assert_int_equal(card(&w).exits_ok, 2);
+    assert_int_equal(card(&w).spawned, 2);
+    end(&w);
+}
+
+static void test_the_ladder_of_a_worker_that_does_not_listen(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin(&w, 1, "trap '' TERM\n" READY "while :; do sleep 0.05; done\n");
+    UNTIL(&w, gang_serving(w.gang) == 1);
+    gang_stop(w.gang, GANG_STOP_DRAIN, now(&w));
+    assert_in_range(gang_settle(w.gang, now(&w)) - now(&w), 4 * CLOCK_SEC, 5 * CLOCK_SEC);
+    w.skew += 5 * CLOCK_SEC;
+    (void)turn(&w, 0);
+    assert_non_null(strstr(w.said, "sent SIGTERM"));
+    assert_int_equal(gang_alive(w.gang), 1);
+    w.skew += 1 * CLOCK_SEC;
+    UNTIL(&w, gang_alive(w.gang) == 0);
+    assert_non_null(strstr(w.said, "sent SIGKILL"));
+    assert_int_equal(card(&w).exits_signal, 1);
+    end(&w);
+}
+
+static void test_a_worker_that_is_never_ready(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin(&w, 1, "exec sleep 60\n");
+    (void)gang_settle(w.gang, now(&w));
+    w.skew += 31 * CLOCK_SEC;
+    UNTIL(&w, gang_state(w.gang) == BOARD_POOL_FAILING);
+    assert_non_null(strstr(gang_reason(w.gang), "not ready within 30 seconds"));
+    end(&w);
+}
+
+/* Words of the wrong size, endless words, a closed channel: nothing that harms anybody else. */
+static void test_gossip(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin(&w, 1,
+          "i=0; while test $i -lt 100; do printf xyz >&6; i=$((i+1)); done\n" READY
+          "printf '<4>marked\\n\\033plain\\n' >&2\nexec sleep 60 6>&-\n");
+    UNTIL(&w, gang_serving(w.gang) == 1 && strstr(w.lines, "plain|") != NULL);
+    assert_non_null(strstr(w.lines, "2:marked|-1:\033plain|"));
+    for (int i = 0; i < 20; i++)
+        (void)turn(&w, 0);
+    assert_int_equal(gang_serving(w.gang), 1);
+    struct gang_watch nobody = {.kind = GANG_WATCH_CHANNEL, .slot = 4711, .serial = 1, .fd = 0};
+    gang_ready(w.gang, &nobody, now(&w));
+    nobody = (struct gang_watch){.kind = GANG_WATCH_REPORT, .slot = 0, .serial = 99, .fd = 0};
+    gang_ready(w.gang, &nobody, now(&w));
+    end(&w);
+}
+
+/* A child of the worker holds its descriptor 2: what it writes is heard, for a while. */
+static void test_output_outlives_the_worker(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin(&w, 1,
+          "(sleep 0.3; echo late >&2; exec sleep 60) &\n" READY "echo $$ >&2\nexec sleep 60\n");
+    UNTIL(&w, gang_serving(w.gang) == 1 && strchr(w.lines, '|') != NULL);
+    pid_t session = (pid_t)atoi(w.lines + 3);
+    gang_stop(w.gang, GANG_STOP_KILL, now(&w));
+    UNTIL(&w, gang_alive(w.gang) == 0);
+    UNTIL(&w, strstr(w.lines, "late|") != NULL);
+    assert_int_equal(w.watch_count, 2); /* the bell and that pipe */
+    w.skew += 11 * CLOCK_SEC;
+    (void)gang_settle(w.gang, now(&w));
+    assert_int_equal(w.watch_count, 1);
+    (void)kill(-session, SIGKILL);
+    end(&w);
+}
+
+static int make_folder(void **unused)
+{
+    (void)unused;
+    if (mkdtemp(folder) == NULL)
+        return -1;
+    return chmod(folder, 0755);
+}
+
+static int remove_folder(void **unused)
+{
+    char name[128];
+
+    (void)unused;
+    (void)snprintf(name, sizeof(name), "%s/p", folder);
+    (void)unlink(name);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_comes_to_strength_and_stays_there),
+        cmocka_unit_test(test_C01_a_killed_worker_is_replaced),
+        cmocka_unit_test(test_C05_workers_that_die_at_once),
+        cmocka_unit_test(test_a_failing_pool_recovers),
+        cmocka_unit_test(test_an_exec_that_fails_names_its_step),
+        cmocka_unit_test(test_drain_waits_for_the_worker),
+        cmocka_unit_test(test_the_ladder_of_a_worker_that_does_not_listen),
+        cmocka_unit_test(test_a_worker_that_is_never_ready),
+        cmocka_unit_test(test_gossip),
+        cmocka_unit_test(test_output_outlives_the_worker),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
