@@ -19,14 +19,12 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "serve/body.h"
 #include "serve/connection.h"
+#include "serve/crowd.h"
 #include "serve/intake.h"
+#include "serve/patience.h"
 
-#define FIRST_BYTE (5 * CLOCK_SEC)
-#define FIRST_BYTE_LEAVING (CLOCK_SEC / 2) /* accepted just before we were told to leave */
-#define LINGER (1 * CLOCK_SEC)
-#define SILENT (1 * CLOCK_SEC)
-#define EXTRA 64 /* connections beyond the kept ones: new ones, and those being answered */
 #define DISCARD_MAX (1u << 20)
 #define ROOM_MIN (4u << 10) /* do not read for less: tiny reads cost more than waiting */
 
@@ -113,7 +111,7 @@ static size_t room(const struct connection *c)
     if (output_full(&c->output))
         return 0;
     for (const struct request *r = c->requests; r != NULL; r = r->next) {
-        size_t held = request_body_room(r);
+        size_t held = body_room(r);
         if (held < least)
             least = held;
     }
@@ -126,7 +124,7 @@ static void take_eof(struct connection *c)
     c->eof = c->fin = true;
     c->closing = true;
     for (struct request *r = c->requests; r != NULL; r = r->next)
-        request_body_end(r);
+        body_end(r);
     probe(c);
 }
 
@@ -280,53 +278,6 @@ static void regulate(struct connection *c)
         request_pause(r, paused);
 }
 
-/* Who can be spared: those that are silent for long, kept ones, then those that should have said more
- * by now.  (A web server tries again when a kept connection closes on it, not when a new one does.) */
-static unsigned dispensable(const struct connection *c, uint64_t now)
-{
-    if (c->dead || c->request_count > 0 || !output_empty(&c->output))
-        return 0;
-    if (!reader_began(c->reader))
-        return now - c->created > SILENT ? 4 : 2;
-    return c->collecting ? 1 : 3;
-}
-
-static void drop_one(struct worker *w, unsigned least)
-{
-    uint64_t now = clock_monotonic();
-    struct connection *victim = NULL;
-    unsigned most = least;
-
-    /* The list is newest first: the last of a rank is the oldest. */
-    for (struct connection *c = w->connections; c != NULL; c = c->next) {
-        unsigned rank = dispensable(c, now);
-        if (rank >= most) {
-            most = rank;
-            victim = c;
-        }
-    }
-    if (victim != NULL)
-        connection_lost(victim);
-}
-
-void connection_make_room(struct worker *w)
-{
-    if (w->connection_count >= w->options.keepalive_connections + EXTRA ||
-        !worker_has_descriptors(w))
-        drop_one(w, 1);
-}
-
-/* One more has become idle. */
-static void trim(struct worker *w)
-{
-    unsigned idle = 0;
-
-    for (const struct connection *c = w->connections; c != NULL; c = c->next)
-        idle += connection_is_idle(c) && reader_began(c->reader);
-    if (idle > w->options.keepalive_connections)
-        drop_one(w, 3);
-}
-
 /* Nothing is in hand and everything is sent: close, or keep. */
 static void rest(struct connection *c)
 {
@@ -347,7 +298,7 @@ static void rest(struct connection *c)
             if (!c->dead && connection_is_idle(c) && c->draining == 0)
                 connection_lost(c);
         } else {
-            trim(c->worker);
+            crowd_trim(c->worker);
         }
     }
 }
@@ -408,7 +359,7 @@ void connection_settle(struct connection *c)
     watch(c);
     if (c->dead)
         return;
-    worker_alarm(c->worker, connection_deadline(c));
+    worker_alarm(c->worker, patience_deadline(c));
     for (const struct request *r = c->requests; r != NULL; r = r->next)
         worker_alarm(c->worker, request_deadline(r));
 }
@@ -428,42 +379,4 @@ void connection_leave(struct connection *c)
     if (!c->dead && connection_is_idle(c) && c->draining == 0 && reader_began(c->reader))
         connection_lost(c);
     connection_settle(c);
-}
-
-uint64_t connection_deadline(const struct connection *c)
-{
-    const struct options *o = &c->worker->options;
-    uint64_t when = CLOCK_NEVER;
-    uint64_t idle = CLOCK_NEVER;
-
-    if (c->lingering)
-        return c->lingering_since + LINGER;
-    if (c->progress != 0 && o->request_body_timeout != 0)
-        when = c->progress + o->request_body_timeout;
-    if (!reader_began(c->reader))
-        idle = c->created + (c->worker->leaving ? FIRST_BYTE_LEAVING : FIRST_BYTE);
-    else if (c->collecting)
-        idle = o->request_params_timeout == 0 ? CLOCK_NEVER
-                                              : c->collecting_since + o->request_params_timeout;
-    else if (c->request_count == 0 && c->draining > 0)
-        idle = (c->idle_since > c->draining_since ? c->idle_since : c->draining_since) + LINGER;
-    else if (c->request_count == 0 && o->keepalive_timeout != 0)
-        idle = c->idle_since + o->keepalive_timeout;
-    return idle < when ? idle : when;
-}
-
-void connection_expire(struct connection *c, uint64_t now)
-{
-    unsigned held;
-
-    if (c->dead || connection_deadline(c) > now)
-        return;
-    if (c->progress != 0 || c->collecting) {
-        if (log_limit_pass(&c->worker->illegal, now, 5, &held))
-            log_write(LOG_LEVEL_WARNING, c->worker->options.pool, "connection from %s closed: %s",
-                      c->peer,
-                      c->collecting ? "its parameters did not come within request_params_timeout"
-                                    : "it took nothing of the response for request_body_timeout");
-    }
-    connection_lost(c);
 }

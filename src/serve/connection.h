@@ -62,10 +62,5 @@ void connection_request_ended(struct connection *c, const struct request *r, boo
 bool connection_is_idle(const struct connection *c);
 /* The worker is leaving. */
 void connection_leave(struct connection *c);
-uint64_t connection_deadline(const struct connection *c);
-void connection_expire(struct connection *c, uint64_t now);
-/* One more wants in: when there are too many, or too few descriptors, close the one that matters
- * least. */
-void connection_make_room(struct worker *w);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "serve/body.h"
 #include "serve/intake.h"
 #include "wire/record.h"
 
@@ -66,11 +67,11 @@ static int act(struct connection *c, struct reader_event *ev)
         return take_request(c, ev);
     case READER_BODY:
         if ((r = find(c, ev->id)) != NULL)
-            request_body(r, ev->data, ev->length);
+            body_take(r, ev->data, ev->length);
         break;
     case READER_BODY_END:
         if ((r = find(c, ev->id)) != NULL)
-            request_body_end(r);
+            body_end(r);
         break;
     case READER_DRAINED:
         if (c->draining > 0)

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "serve/body.h"
 #include "serve/connection.h"
 #include "serve/holdback.h"
 #include "serve/launch.h"
@@ -219,30 +220,30 @@ static void start(struct launch *l)
     struct request *r = l->r;
     const struct options *o = &r->worker->options;
     struct environ_override computed[COMPUTED_MAX];
-    struct environ environ;
+    struct environ variables;
     struct spawn_limit core = {RLIMIT_CORE, {o->core_limit, o->core_limit}};
     struct spawn_report report = {.step = SPAWN_STEP_FORK, .number = 0};
     struct error err = ERROR_NONE;
 
-    int e = environ_build(&environ, r->params, computed, compute(l, computed),
+    int e = environ_build(&variables, r->params, computed, compute(l, computed),
                           (const char *const *)o->env, &err);
     if (e != ENVIRON_OK) {
         refuse(l, e == ENVIRON_BAD_REQUEST ? 400 : 503, err.text);
         return;
     }
-    atomic_fetch_add_explicit(&board_own_slot(r->worker->board)->params_dropped, environ.dropped,
+    atomic_fetch_add_explicit(&board_own_slot(r->worker->board)->params_dropped, variables.dropped,
                               memory_order_relaxed);
     l->own_argv[0] = l->has_script ? l->script.path : NULL;
     struct program_plan plan = {.path = l->has_script ? l->script.real : o->command[0],
                                 .argv = l->has_script ? l->own_argv : o->command,
-                                .envp = environ.variables,
+                                .envp = variables.variables,
                                 .folder = o->chdir != NULL ? o->chdir : l->folder,
                                 .limits = o->has_core_limit ? &core : NULL,
                                 .limit_count = o->has_core_limit,
                                 .body = &r->body,
                                 .body_over = r->body_over || r->body_left == 0};
     e = program_start(&r->program, &plan, &report, &err);
-    environ_clear(&environ);
+    environ_clear(&variables);
     if (e < 0)
         report.number = -e;
     if (e != 0)
@@ -275,7 +276,7 @@ void launch(struct request *r)
         if (r->role == FCGI_AUTHORIZER) /* has no input (specification section 6.3) */
             r->body_left = 0;
         else if (l->facts.has_content_length)
-            request_expect(r, l->facts.content_length);
+            body_expect(r, l->facts.content_length);
         else
             r->unsized_body = !r->head && strcmp(l->facts.method, "GET") != 0;
         if (find_script(l))

@@ -23,6 +23,7 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "serve/connection.h"
+#include "serve/crowd.h"
 #include "serve/listener.h"
 
 #define PAUSE_MIN (100 * CLOCK_MSEC)
@@ -173,7 +174,7 @@ static bool accept_one(struct worker *w, int listening)
     char peer[CONNECTION_PEER];
 
     if (!worker_has_descriptors(w))
-        connection_make_room(w);
+        crowd_make_room(w);
     if (!worker_has_descriptors(w)) {
         pause_accepting(w, "too few file descriptors are left");
         return false;
@@ -206,7 +207,7 @@ static bool accept_one(struct worker *w, int listening)
     w->listener->pause = PAUSE_MIN;
     struct board_slot *slot = board_own_slot(w->board);
     atomic_fetch_add_explicit(&slot->accepted, 1, memory_order_relaxed);
-    connection_make_room(w);
+    crowd_make_room(w);
     if (examine_peer(w, &from, peer, sizeof peer))
         welcome(w, fd, from.ss_family == AF_UNIX, peer);
     else

@@ -94,13 +94,6 @@ struct request *request_new(struct connection *c, const struct reader_event *ev)
 void request_free(struct request *r);
 /* WAITING → RUNNING or ANSWERING. */
 void request_start(struct request *r);
-/* Body bytes and its end, from the reader. */
-void request_body(struct request *r, const void *data, size_t length);
-void request_body_end(struct request *r);
-/* There is a CONTENT_LENGTH: what comes beyond it is not the program's. */
-void request_expect(struct request *r, uint64_t length);
-/* How many body bytes may still come before the program has taken some. */
-size_t request_body_room(const struct request *r);
 /* FCGI_ABORT_REQUEST. */
 void request_abort(struct request *r);
 /* The connection is lost; the request becomes an orphan of the worker. */

@@ -18,6 +18,7 @@
 #include "serve/connection.h"
 #include "serve/listener.h"
 #include "serve/orders.h"
+#include "serve/patience.h"
 #include "serve/status.h"
 #include "serve/strangers.h"
 #include "serve/worker.h"
@@ -41,7 +42,7 @@ static uint64_t earliest(const struct worker *w)
     if (w->strangers && w->sweep_at < when)
         when = w->sweep_at;
     for (const struct connection *c = w->connections; c != NULL; c = c->next) {
-        if (!c->dead && (t = connection_deadline(c)) < when)
+        if (!c->dead && (t = patience_deadline(c)) < when)
             when = t;
         for (const struct request *r = c->requests; r != NULL; r = r->next)
             if ((t = request_deadline(r)) < when)
@@ -67,7 +68,7 @@ static int on_alarm(sd_event_source *s, uint64_t usec, void *userdata)
     if (w->strangers && w->sweep_at <= now)
         strangers_sweep(w);
     for (struct connection *c = w->connections; c != NULL; c = c->next) {
-        connection_expire(c, now);
+        patience_expire(c, now);
         for (struct request *r = c->requests, *next; r != NULL && !c->dead; r = next) {
             next = r->next;
             if (request_deadline(r) <= now) {
