@@ -34,7 +34,9 @@ static char *findings(bool root, const char *lines, int *ret_errors)
     char *out = calloc(1, 8192);
 
     (void)snprintf(text, sizeof(text),
-                   "pool p {\n kind = cgi\n pm = static\n pm.max_children = 1\n%s\n}\n", lines);
+                   "runtime_directory = \"/nonexistent/run\" pool p {\n kind = cgi\n pm = static\n "
+                   "pm.max_children = 1\n%s\n}\n",
+                   lines);
     if (conf_load_text(&conf, "t.conf", text, &complaints) != 0)
         fail_msg("%s: %s", text, complaints.count > 0 ? complaints.items[0].text : "?");
     conf_complaints_clear(&complaints);
@@ -113,7 +115,8 @@ static void test_rows(void **unused)
 static void test_c83_two_pools_on_one_address(void **unused)
 {
     static const char text[] =
-        "pool a {\n kind = cgi\n pm = static\n pm.max_children = 1\n listen = {\"@a\", "
+        "runtime_directory = \"/nonexistent/run\"\npool a {\n kind = cgi\n pm = static\n "
+        "pm.max_children = 1\n listen = {\"@a\", "
         "\"127.0.0.1:99\"}\n"
         " script_root = {\"/\"}\n}\n"
         "pool b {\n kind = cgi\n pm = static\n pm.max_children = 1\n listen = \"localhost:99\"\n"

@@ -129,7 +129,7 @@ static void begin(struct world *w, unsigned workers, const char *script)
     (void)fputs(script, f);
     (void)fclose(f);
     (void)snprintf(text, sizeof(text),
-                   "process_control_timeout = 5s\n"
+                   "runtime_directory = \"/nonexistent\"\nprocess_control_timeout = 5s\n"
                    "pool p {\n listen = \"%s/sock\"\n kind = cgi\n script_root = {\"%s\"}\n"
                    " chdir = \"%s\"\n %s\n pm = static\n pm.max_children = %u\n}\n",
                    folder, folder, folder, geteuid() == 0 ? "user = \"nobody\"" : "", workers);
