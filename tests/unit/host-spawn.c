@@ -131,6 +131,8 @@ static void test_vfork_keeps_errno(void **unused)
     struct spawn_report report;
 
     (void)unused;
+    plan.chdir = "/nonexistent"; /* a call that fails in the child, whose errno is ours */
+    plan.chdir_optional = true;
     errno = 4711;
     assert_int_equal(spawn_vfork(&plan, &child, &report, NULL), 0);
     assert_int_equal(errno, 4711);
@@ -264,14 +266,20 @@ static void test_own_descriptors_move_out_of_the_way(void **unused)
         int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
         struct spawn_fd fds[24];
         size_t count = 0;
+        /* The limit on descriptors holds for the program, not for what it is given. */
+        const struct spawn_limit limit = {.resource = RLIMIT_NOFILE, .value = {25, 25}};
+        plan.limits = &limit;
+        plan.limit_count = 1;
         plan.exec_fd = open(own_path, O_RDONLY | O_CLOEXEC);
         plan.path = NULL;
         assert_true(plan.exec_fd >= 0 && plan.exec_fd < 20);
         for (int number = 3; number < 25; number++)
-            fds[count++] = (struct spawn_fd){.from = null, .to = number};
+            if (number != 10) /* the program wants one for itself */
+                fds[count++] = (struct spawn_fd){.from = null, .to = number};
         run_probe(&plan, by_fork != 0, fds, count);
         assert_null(strstr(probe_get(output, "fds"), " 25="));
         assert_non_null(strstr(probe_get(output, "fds"), " 24="));
+        expect("files", "25 25");
         close(plan.exec_fd);
         close(null);
     }

@@ -164,6 +164,53 @@ static void test_c75_many_spawns_leave_nothing(void **unused)
     assert_no_children();
 }
 
+static pid_t starter;
+static volatile sig_atomic_t own_signals, foreign_signals;
+
+static void on_group_signal(int number)
+{
+    (void)number;
+    if (getpid() == starter)
+        own_signals++;
+    else
+        foreign_signals++; /* a vfork child, in our memory */
+}
+
+/* No handler of the starter ever runs in a child: a signal to the whole group finds them all with
+ * theirs blocked or default. */
+static void test_c77_handlers_stay_at_home(void **unused)
+{
+    struct spawn_plan plan = probe_plan();
+    struct sigaction action = {.sa_handler = on_group_signal, .sa_flags = SA_RESTART};
+    (void)unused;
+    starter = getpid();
+    plan.path = "/bin/true";
+    assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+    pid_t group = getpgrp();
+    assert_int_equal(setpgid(0, 0), 0);
+    pid_t sender = fork();
+    if (sender == 0) {
+        (void)signal(SIGUSR1, SIG_IGN);
+        for (;;)
+            (void)kill(0, SIGUSR1);
+    }
+    for (int i = 0; i < 100; i++) {
+        struct spawned child;
+        struct spawn_report report;
+        siginfo_t info;
+        assert_int_equal(spawn_vfork(&plan, &child, &report, NULL), 0);
+        while (waitid(P_PIDFD, (id_t)child.pidfd, &info, WEXITED) < 0)
+            assert_int_equal(errno, EINTR);
+        close(child.pidfd);
+    }
+    assert_int_equal(kill(sender, SIGKILL), 0);
+    while (waitpid(sender, NULL, 0) < 0)
+        assert_int_equal(errno, EINTR);
+    assert_int_equal(setpgid(0, group), 0);
+    assert_true(own_signals > 0);
+    assert_int_equal(foreign_signals, 0);
+}
+
 static void remove_folder(void)
 {
     DIR *all = opendir(folder);
@@ -180,6 +227,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_c53_exec_errors),
         cmocka_unit_test(test_starter_without_descriptors),
+        cmocka_unit_test(test_c77_handlers_stay_at_home),
         cmocka_unit_test(test_c75_many_spawns_leave_nothing),
     };
     probe_main(argc, argv);

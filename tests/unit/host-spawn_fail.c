@@ -46,6 +46,17 @@ static void test_steps_fail_by_name(void **unused)
     plan.fds = in_place;
     plan.fd_count = 1;
     expect_failure(&plan, SPAWN_STEP_DESCRIPTORS, EBADF);
+    /* The report gets through although every low number is taken by something else. */
+    struct spawn_fd many[22];
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; i < 22; i++)
+        many[i] = (struct spawn_fd){.from = null, .to = i + 3};
+    plan = probe_plan();
+    plan.fds = many;
+    plan.fd_count = 22;
+    plan.path = "/nonexistent";
+    expect_failure(&plan, SPAWN_STEP_EXEC, ENOENT);
+    close(null);
     plan = probe_plan();
     plan.chroot = "/nonexistent";
     expect_failure(&plan, SPAWN_STEP_CHROOT, ENOENT);
@@ -220,6 +231,29 @@ static void test_c81_injected_failures_and_lies(void **unused)
         print_message("not root: the cases of a changing identity did not run\n");
 }
 
+/* A child of which no pidfd can be had is ended before it does anything. */
+static void test_child_without_pidfd(void **unused)
+{
+    (void)unused;
+    pid_t helper = fork();
+    if (helper == 0) {
+        struct spawn_plan plan = probe_plan();
+        struct spawned child;
+        struct error err = ERROR_NONE;
+        siginfo_t info;
+        size_t before = probe_count_descriptors();
+        inject(SYS_pidfd_open, -1, EMFILE);
+        if (spawn_fork(&plan, &child, &err) != -EMFILE || err.text[0] == '\0')
+            _exit(101);
+        if (waitid(P_ALL, 0, &info, WEXITED) == 0 || errno != ECHILD)
+            _exit(102);
+        _exit(probe_count_descriptors() == before ? 0 : 103);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(helper, &status, 0), helper);
+    assert_int_equal(status, 0);
+}
+
 /* With no identity to change, drop_capabilities alone must notice a lie. */
 static void test_capabilities_that_stay_are_noticed(void **unused)
 {
@@ -281,6 +315,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_steps_fail_by_name),
         cmocka_unit_test(test_c81_too_many_processes),
         cmocka_unit_test(test_c81_injected_failures_and_lies),
+        cmocka_unit_test(test_child_without_pidfd),
         cmocka_unit_test(test_capabilities_that_stay_are_noticed),
         cmocka_unit_test(test_wrong_plans),
     };
