@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
@@ -328,9 +329,12 @@ static int run_stages(struct master *m)
 
     while (done < STAGES && stages[done].start(m, &err) >= 0)
         done++;
-    if (done < STAGES)
+    if (done < STAGES) {
         log_write(LOG_LEVEL_ERROR, NULL, "%s", err.text);
-    else
+        /* Whoever typed the command is not reading a log file. */
+        if (m->daemon || strcmp(m->inspection.conf->global.error_log, "stderr") != 0)
+            (void)fprintf(stderr, "ganger: not started: %s\n", err.text);
+    } else
         status = serve(m);
     while (done > 0) {
         if (stages[--done].stop != NULL)
