@@ -121,6 +121,7 @@ static void test_room_in_the_backlog_is_waited_for(void **unused)
     if (acceptor == 0) {
         /* Accepts only when the other side already waits: its state says so. */
         char path[64], state[256];
+        alarm(20); /* should the test die first */
         snprintf(path, sizeof path, "/proc/%d/stat", (int)getppid());
         for (;;) {
             int stat = open(path, O_RDONLY);

@@ -191,6 +191,7 @@ static void test_c77_handlers_stay_at_home(void **unused)
     pid_t sender = fork();
     if (sender == 0) {
         (void)signal(SIGUSR1, SIG_IGN);
+        alarm(30); /* should the test die first */
         for (;;)
             (void)kill(0, SIGUSR1);
     }

@@ -114,6 +114,7 @@ static void test_c81_too_many_processes(void **unused)
     if (first == 0) {
         if (setresuid(54321, 54321, 54321) < 0 || write(ends[1], "x", 1) != 1)
             _exit(1);
+        alarm(30); /* should the test die first */
         for (;;)
             pause();
     }
