@@ -125,7 +125,8 @@ static void take_eof(struct connection *c)
     c->closing = true;
     for (struct request *r = c->requests; r != NULL; r = r->next)
         body_end(r);
-    probe(c);
+    if (c->request_count > 0)
+        probe(c);
 }
 
 static void note_collecting(struct connection *c)

@@ -39,9 +39,10 @@ static void drop_one(struct worker *w, unsigned least)
 
 void crowd_make_room(struct worker *w)
 {
-    if (w->connection_count >= w->options.keepalive_connections + EXTRA ||
-        !worker_has_descriptors(w))
+    if (w->connection_count >= w->options.keepalive_connections + EXTRA)
         drop_one(w, 1);
+    else if (!worker_has_descriptors(w))
+        drop_one(w, 3); /* for want of a better one the newcomers wait in the backlog */
 }
 
 void crowd_trim(struct worker *w)

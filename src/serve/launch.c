@@ -53,12 +53,16 @@ static void refuse(struct launch *l, unsigned status, const char *why)
     char name[LABEL_PATH];
     unsigned held;
 
-    if (log_limit_pass(&w->illegal, clock_monotonic(), 20, &held))
+    if (log_limit_pass(&w->refused, clock_monotonic(), 20, &held)) {
+        if (held > 0)
+            log_write(LOG_LEVEL_NOTICE, w->options.pool, "%u refused requests were not logged",
+                      held);
         log_write(
             status == 404 ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, w->options.pool, "%s: %u %s: %s",
             l->wanted == NULL ? "request"
                               : text_escape_fixed(name, sizeof name, l->wanted, strlen(l->wanted)),
             status, response_reason(status), why);
+    }
     r->started = clock_monotonic();
     board_request_begin(w->board, r->started, l->facts.method,
                         r->params == NULL ? "" : param(r, "REQUEST_URI"),

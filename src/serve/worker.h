@@ -56,6 +56,7 @@ struct worker {
     uint64_t sweep_at;
     unsigned base_descriptors;     /* open when nothing is in hand */
     struct log_limit illegal;      /* for lines that a peer can cause at will */
+    struct log_limit refused;      /* for refused requests */
     struct log_limit chatter;      /* for what programs write to stderr */
     uint8_t buffer[WORKER_BUFFER]; /* bytes on their way, never kept over a round of the loop */
     struct bytes payload;          /* as above */
