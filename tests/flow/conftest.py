@@ -103,7 +103,10 @@ def web(ganger, programs):
         merged = {**ganger.options, **{k.replace("__", "."): v for k, v in options.items()}}
         text = "\n".join(f"  {k} = {v}" for k, v in merged.items())
         ganger.write(ganger.pool("web", f'  kind = cgi\n  script_root = {{"{root}"}}\n{text}'))
-        return ganger.start()
+        ganger.start()
+        daemon.wait_for(lambda: len(ganger.workers("web")) == merged["pm.max_children"],
+                        what="the whole gang has started")
+        return ganger
     ganger.serve = start
 
     def t(query="", body=b"", address=None, **more):

@@ -263,7 +263,6 @@ events {{ worker_connections 1024; }}
 http {{
   access_log off; client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/p;
   fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;
-  include /etc/nginx/fastcgi_params;
   client_max_body_size 0;
   {upstreams}
   server {{ listen 127.0.0.1:{self.port}; {server} }}

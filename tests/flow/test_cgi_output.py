@@ -115,8 +115,6 @@ def printer(programs):
 @pytest.mark.parametrize("name", CASES)
 def test_output(printer, name, bytewise):
     text, expected, wanted, unwanted = CASES[name]
-    if bytewise and len(text) > 10000 and not daemon.LONG:
-        text = text  # still whole: 20 000 writes are quick enough
     path = printer.folder.path / f"case-{name}"
     path.write_bytes(text.encode("latin-1"))
     path.chmod(0o644)
@@ -124,7 +122,7 @@ def test_output(printer, name, bytewise):
     if expected is None:
         assert answer.status == 502, answer
         assert "text/plain" in answer.headers["content-type"]
-        assert text[:20].encode("latin-1") not in answer.stdout or not text
+        assert answer.body == b"502 Bad Gateway\n", "nothing of the program's own text"
         return
     assert (answer.status, answer.body.decode("latin-1")) == expected, answer
     lines = answer.head.split(CRLF)

@@ -26,13 +26,14 @@ def fetch(url, data=None, headers=None, timeout=30):
         return error.code, error.read(), error.headers
 
 
+# fastcgi_param in a location hides those of the server, hence the include in each.
 FRONT = """
-  location /t {{ fastcgi_pass unix:{sock}; fastcgi_param SCRIPT_FILENAME {t}; }}
-  location /cgi/ {{ fastcgi_pass unix:{sock}; fastcgi_param SCRIPT_FILENAME {root}$fastcgi_script_name;
+  location /t {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:{sock}; fastcgi_param SCRIPT_FILENAME {t}; }}
+  location /cgi/ {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:{sock}; fastcgi_param SCRIPT_FILENAME {root}$fastcgi_script_name;
     rewrite ^/cgi(/.*)$ $1 break; }}
-  location /stream {{ fastcgi_pass unix:{sock}; fastcgi_param SCRIPT_FILENAME {t}; fastcgi_buffering off; }}
-  location /keep {{ fastcgi_pass kept; fastcgi_keep_conn on; fastcgi_param SCRIPT_FILENAME {t}; }}
-  location /abort {{ fastcgi_pass unix:{sock}; fastcgi_param SCRIPT_FILENAME {t}; fastcgi_ignore_client_abort off; }}
+  location /stream {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:{sock}; fastcgi_param SCRIPT_FILENAME {t}; fastcgi_buffering off; }}
+  location /keep {{ include /etc/nginx/fastcgi_params; fastcgi_pass kept; fastcgi_keep_conn on; fastcgi_param SCRIPT_FILENAME {t}; }}
+  location /abort {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:{sock}; fastcgi_param SCRIPT_FILENAME {t}; fastcgi_ignore_client_abort off; }}
 """
 
 
@@ -64,9 +65,12 @@ def test_scripts(site, language, interpreter):
 
 
 def test_post_through_nginx(site):
+    """nginx sends no more of a body once it has seen the response's header: a program that writes
+    first and reads then is served all the same, as long as what it wrote meanwhile can be held."""
     body = os.urandom(5 << 20)
-    status, got, _ = fetch(site.nginx.url("/t?ok&cat"), body)
-    assert status == 200 and hashlib.sha256(got).digest() == hashlib.sha256(body).digest()
+    assert fetch(site.nginx.url("/t?ok&length"), body)[:2] == (200, b"%d\n" % len(body))
+    echo = body[:400 << 10]
+    assert fetch(site.nginx.url("/t?ok&cat"), echo)[:2] == (200, echo)
 
 
 def test_head_through_nginx(site):
@@ -158,9 +162,9 @@ def forge(ganger):
 {ident}'''))
     ganger.start()
     nginx = daemon.Nginx(ganger.folder, f"""
-  location ~ ^/git(/.*)$ {{ fastcgi_pass unix:{ganger.sock("git")}; fastcgi_param PATH_INFO $1;
+  location ~ ^/git(/.*)$ {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:{ganger.sock("git")}; fastcgi_param PATH_INFO $1;
     fastcgi_param REMOTE_USER tester; fastcgi_request_buffering off; fastcgi_buffering off; }}
-  location ~ ^/cgit(/?.*)$ {{ fastcgi_pass unix:{ganger.sock("cgit")}; fastcgi_param PATH_INFO $1;
+  location ~ ^/cgit(/?.*)$ {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:{ganger.sock("cgit")}; fastcgi_param PATH_INFO $1;
     fastcgi_param SCRIPT_NAME /cgit; }}
 """)
     ganger.nginx, ganger.bare = nginx, bare

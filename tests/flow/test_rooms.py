@@ -28,6 +28,8 @@ class Tree:
                 new.symlink_to(old)
         for program in PROGRAMS:
             (self.build / program).symlink_to(BUILD / program)
+        # What is wrong with the tree anyway is one test's business, not everyone's.
+        self.before = set(self.check()[1][:-1])
 
     def add(self, name, text):
         """Write a file and, when it is C, compile it."""
@@ -56,11 +58,11 @@ class Tree:
         return run.returncode, run.stdout.splitlines()
 
     def faults(self):
-        """The complaints about this tree, which must fail."""
+        """The complaints since the copy was made; the exit status must agree with them."""
         status, lines = self.check()
-        assert status == 1, lines
         assert lines[-1].startswith("rooms: ")
-        return lines[:-1]
+        assert status == (1 if lines[:-1] else 0), lines
+        return [line for line in lines[:-1] if line not in self.before]
 
 
 @pytest.fixture
@@ -142,7 +144,7 @@ def test_part_of_a_header(tree):
     """bytes_part.c may implement what bytes.h declares; without that header it may not."""
     text = "int bytes_more(void);\nint bytes_more(void)\n{\n    return 0;\n}\n"
     tree.add("base/bytes_part.c", text)
-    assert tree.check()[0] == 0
+    assert tree.faults() == []
     tree.add("base/nobytes_part.c", text.replace("bytes_more", "nobytes_more"))
     assert ["exports nobytes_more" in fault for fault in tree.faults()] == [True]
 
@@ -162,8 +164,7 @@ def test_good_additions_are_no_faults(tree):
         "static int helper(void)\n{\n    return 1;\n}\nint good_one_b(void);\n"
         "int good_one_b(void)\n{\n    return helper();\n}\n",
     )
-    status, lines = tree.check()
-    assert (status, lines[:-1]) == (0, [])
+    assert tree.faults() == []
 
 
 def test_long_is_excused_by_a_row(tree):
@@ -171,7 +172,7 @@ def test_long_is_excused_by_a_row(tree):
     assert len(tree.faults()) == 2
     tree.append("ROOMS", "long base/broken.c it is a table\n")
     tree.append("ROOMS", "long base/broken.c:broken_long it is a table, too\n")
-    assert tree.check()[0] == 0
+    assert tree.faults() == []
 
 
 def test_circle_of_includes(tree):
