@@ -48,9 +48,8 @@ void body_take(struct request *r, const void *data, size_t length)
         request_doom(r, REQUEST_NO_MEMORY);
         return;
     }
-    if (r->state == REQUEST_RUNNING && r->in_source == NULL)
-        streams_feed(r);
-    else if (r->state == REQUEST_RUNNING && bytes_held(&r->body) == length)
+    /* With older bytes still waiting the pipe is full: its own event will take these along. */
+    if (r->state == REQUEST_RUNNING && bytes_held(&r->body) == length)
         streams_feed(r);
 }
 

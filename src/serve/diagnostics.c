@@ -38,7 +38,7 @@ static void emit(struct request *r, struct bytes *out, const void *data, size_t 
 {
     char text[LOGGED_MAX + 1];
 
-    (void)text_escape(out, data, length, STREAMS_LINE_MAX * 4);
+    (void)text_escape(out, data, length, (size_t)STREAMS_LINE_MAX * 4);
     (void)bytes_append(out, "\n", 1);
     if (r->worker->options.catch_workers_output)
         log_line(r, text_escape_fixed(text, sizeof text, data, length));

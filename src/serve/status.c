@@ -133,12 +133,11 @@ static void answer_page(struct request *r)
     bytes_init(&page, PAGE_MAX);
     if (query.format == REPORT_UNSUPPORTED)
         answer_text(r, 501, "not yet supported; ask for text or ?json\n");
-    else if (report == NULL || collect(r->worker, &query, report) < 0)
+    else if (report == NULL || collect(r->worker, &query, report) < 0 ||
+             report_render(report, &query, &page) < 0)
         request_answer(r, 503);
     else if (query.has_pool && report_count(report) == 0)
         answer_text(r, 404, "no such pool\n");
-    else if (report_render(report, &query, &page) < 0)
-        request_answer(r, 503);
     else
         answer(r, 200, report_content_type(&query), &page);
     bytes_clear(&page);

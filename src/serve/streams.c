@@ -111,10 +111,8 @@ static void take_output(struct request *r, const void *data, size_t length)
     if (e == RESPONSE_MALFORMED) {
         diagnostics_malformed(r, &err);
         request_doom(r, REQUEST_MALFORMED);
-    } else if (e < 0) {
-        request_doom(r, REQUEST_NO_MEMORY);
-    } else if (bytes_held(payload) > 0 &&
-               holdback_pass(r, bytes_front(payload), bytes_held(payload)) < 0) {
+    } else if (e < 0 || (bytes_held(payload) > 0 &&
+                         holdback_pass(r, bytes_front(payload), bytes_held(payload)) < 0)) {
         request_doom(r, REQUEST_NO_MEMORY);
     }
     bytes_consume(payload, bytes_held(payload));
@@ -133,11 +131,9 @@ static void read_out(struct request *r, int reads)
         ssize_t n = read(r->program.out, w->buffer, sizeof w->buffer);
         if (n > 0) {
             take_output(r, w->buffer, (size_t)n);
-        } else if (n == 0) {
+        } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
             close_out(r);
-        } else if (errno != EINTR) {
-            if (errno != EAGAIN)
-                close_out(r);
+        } else if (errno == EAGAIN) {
             return;
         }
     }
@@ -151,11 +147,9 @@ static void read_err(struct request *r, int reads)
         ssize_t n = read(r->program.err, w->buffer, STDERR_PIECE);
         if (n > 0) {
             diagnostics_take(r, w->buffer, (size_t)n);
-        } else if (n == 0) {
+        } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
             close_err(r);
-        } else if (errno != EINTR) {
-            if (errno != EAGAIN)
-                close_err(r);
+        } else if (errno == EAGAIN) {
             return;
         }
     }

@@ -247,7 +247,7 @@ static int prepare(struct worker *w, char **argv, struct error *err)
     w->channel = HANDOVER_CHANNEL;
     (void)descriptor_cloexec(w->bell, true);
     (void)descriptor_cloexec(w->channel, true);
-    bytes_init(&w->payload, w->options.response_header_limit * 2 + 4 * WORKER_BUFFER);
+    bytes_init(&w->payload, w->options.response_header_limit * 2 + (size_t)4 * WORKER_BUFFER);
     r = sd_event_new(&w->event);
     if (r < 0)
         return error_errno(err, -r, "cannot make the event loop");
