@@ -279,7 +279,8 @@ struct crew_count crew_count(const struct crew *c)
 
         n.failed += gang_state(g) == BOARD_POOL_FAILED;
         n.failing += gang_state(g) == BOARD_POOL_FAILING;
-        n.started += gang_serving(g) > 0;
+        n.decided += gang_at_strength(g) || gang_state(g) == BOARD_POOL_FAILED ||
+                     gang_state(g) == BOARD_POOL_FAILING;
         n.workers += gang_alive(g);
     }
     return n;

@@ -43,7 +43,7 @@ void crew_stop(struct crew *c, enum gang_stop_how how);
 struct crew_count {
     size_t pools, failed; /* cannot run */
     size_t failing;       /* throttled */
-    size_t started;       /* pools with a worker that accepts */
+    size_t decided;       /* pools of which it is known: at full strength, or failing */
     uint32_t workers;     /* alive */
 };
 struct crew_count crew_count(const struct crew *c);

@@ -74,7 +74,7 @@ static void on_settled(void *cookie)
     }
     if (m->ready)
         notify_changes(&m->notice, &n);
-    else if (n.started + n.failed >= n.pools)
+    else if (n.decided >= n.pools)
         announce(m, &n);
 }
 

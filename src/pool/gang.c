@@ -258,6 +258,11 @@ uint32_t gang_serving(const struct gang *g)
     return n;
 }
 
+bool gang_at_strength(const struct gang *g)
+{
+    return g->wanted > 0 && gang_serving(g) >= g->wanted;
+}
+
 bool gang_runs_as(const struct gang *g, uid_t uid)
 {
     return g->opened && uid == (g->plan.has_identity ? g->plan.identity.uid : g->context->uid);

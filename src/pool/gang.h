@@ -100,6 +100,8 @@ const struct board *gang_board(const struct gang *g);
 /* Workers that live, and those of them that accept. */
 uint32_t gang_alive(const struct gang *g);
 uint32_t gang_serving(const struct gang *g);
+/* As many accept as its policy wants; false before it was settled once. */
+bool gang_at_strength(const struct gang *g);
 /* Whether its workers run as this user. */
 bool gang_runs_as(const struct gang *g, uid_t uid);
 

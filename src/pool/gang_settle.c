@@ -65,6 +65,7 @@ static void obey(struct gang *g, const struct policy_answer *answer, uint64_t no
     uint32_t start = answer->start;
     uint32_t retire = answer->retire;
 
+    g->wanted = answer->wanted;
     board_set_spare_wanted(g->board, answer->spare_wanted);
     for (uint32_t i = 0; i < g->slots && start > 0; i++) {
         if (g->workers[i].state != LIFECYCLE_EMPTY)

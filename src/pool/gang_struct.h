@@ -44,6 +44,7 @@ struct gang {
     bool opened;  /* sockets are bound, workers may be started */
     bool failed;  /* cannot run; opened is false */
     bool stopping;
+    uint32_t wanted;        /* the policy's last answer */
     bool proven;            /* a worker has been ready */
     struct worker *workers; /* by slot; owned */
     uint32_t slots;
