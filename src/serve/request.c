@@ -75,6 +75,7 @@ struct request *request_new(struct connection *c, const struct reader_event *ev)
 
 void request_free(struct request *r)
 {
+    r->state = REQUEST_OVER; /* the end of its program is of no interest any more */
     streams_close(r);
     program_abandon(&r->program);
     params_free(r->params);
@@ -308,6 +309,10 @@ uint64_t request_deadline(const struct request *r)
 
 static void expire_kill(struct request *r, uint64_t now)
 {
+    if (program_ended(&r->program)) {
+        r->kill_at = CLOCK_NEVER;
+        return;
+    }
     if (!r->killed) {
         program_signal(&r->program, SIGKILL);
         r->killed = true;
