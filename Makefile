@@ -26,16 +26,38 @@ MAKEFLAGS += --no-builtin-rules
 
 ROOMS := base wire conf host board pool report master serve ctl
 
-base_SRC := $(sort $(wildcard src/base/*.c))
-wire_SRC := $(sort $(wildcard src/wire/*.c))
-conf_SRC := $(sort $(wildcard src/conf/*.c))
-host_SRC := $(sort $(wildcard src/host/*.c))
-board_SRC := $(sort $(wildcard src/board/*.c))
-pool_SRC := $(sort $(wildcard src/pool/*.c))
-report_SRC := $(sort $(wildcard src/report/*.c))
-master_SRC := $(sort $(wildcard src/master/*.c))
-serve_SRC := $(sort $(wildcard src/serve/*.c))
-ctl_SRC := $(sort $(wildcard src/ctl/*.c))
+# $(call room,ROOM,FILES)
+room = $(patsubst %,src/$(1)/%.c,$(2))
+
+base_SRC := $(call room,base, \
+	bytes clock descriptor error log number settings sink text)
+wire_SRC := $(call room,wire, \
+	client environ environ_denied environ_script field judge params reader record response \
+	slots status)
+conf_SRC := $(call room,conf, \
+	check complaint conf default draft dump endpoint expand files list load prepare reading \
+	schema statement syntax value)
+host_SRC := $(call room,host, \
+	address capability channel client_block handover identity process process_daemon \
+	process_pid socket socket_inode socket_path spawn spawn_child)
+board_SRC := $(call room,board, \
+	board doorbell mapping request sequence slot snapshot)
+pool_SRC := $(call room,pool, \
+	check gang gang_burial gang_card gang_hearing gang_settle lifecycle output plan policy \
+	ports throttle verdict worker)
+report_SRC := $(call room,report, \
+	json query report rows summary text)
+master_SRC := $(call room,master, \
+	birth crew inspect journal master notify pid_files reap runtime_folder signals voice \
+	watch_table)
+serve_SRC := $(call room,serve, \
+	body connection crowd diagnostics holdback intake launch listener options orders output \
+	patience program request script status strangers streams verdict worker)
+ctl_SRC := $(call room,ctl, \
+	argument exchange head place request source status table timing trace variables)
+
+$(foreach file,$(filter-out $(foreach r,$(ROOMS),$($(r)_SRC)),$(wildcard src/*/*.c)),\
+	$(warning $(file) is in no list of the Makefile: add it to its room's))
 
 # The rooms that a unit test of a room is linked with, highest first, and those of each program.
 base_ROOMS := base
