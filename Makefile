@@ -149,6 +149,8 @@ FORCE:
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+# What each object was made from, headers too.
+-include $(wildcard $(BUILD)/obj/src/*.d $(BUILD)/obj/*/*/*.d)
 
 # One library for each room; it is written anew, so that a file that is gone leaves it.
 define room_rules
