@@ -141,7 +141,6 @@ static void test_rows(void **state)
         {"root/../root/x.cgi", SCRIPT_DOTS, NULL, NULL},
         {"root/x.cgi/..", SCRIPT_DOTS, NULL, NULL},
         {"root/loop.cgi", SCRIPT_UNREADABLE, NULL, NULL},
-        {"root/magic.cgi", SCRIPT_UNREADABLE, NULL, NULL},
     };
     static struct script s;
     char original[PATH_MAX], want[PATH_MAX], whole[PATH_MAX * 2];
@@ -194,8 +193,11 @@ static void test_odd_texts(void **state)
     assert_int_equal(resolve(&s, "/", NULL), SCRIPT_OUTSIDE);
     assert_int_equal(resolve(&s, "x.cgi", NULL), SCRIPT_ABSENT);
     assert_int_equal(resolve(&s, "/dev/null", NULL), SCRIPT_OUTSIDE);
-    assert_int_equal(resolve(&s, "/dev/fd/0", NULL), SCRIPT_UNREADABLE);
-    assert_int_equal(resolve(&s, "/proc/self/exe", NULL), SCRIPT_UNREADABLE);
+    /* How a magic link is refused depends on the kernel's openat2. */
+    assert_int_equal(script_outcome_status(resolve(&s, "/dev/fd/0", NULL)), 403);
+    assert_int_equal(script_outcome_status(resolve(&s, "/proc/self/exe", NULL)), 403);
+    at(original, "root/magic.cgi");
+    assert_int_equal(script_outcome_status(resolve(&s, original, NULL)), 403);
     memset(long_text, '/', sizeof long_text);
     long_text[PATH_MAX + 1] = '\0';
     assert_int_equal(resolve(&s, long_text, NULL), SCRIPT_ABSENT);
