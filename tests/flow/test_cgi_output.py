@@ -154,6 +154,16 @@ def test_G44_header_in_single_bytes_with_pauses(printer):
     assert t(printer, query).body == b"x"
 
 
+def test_G45_header_in_two_writes_at_every_split(printer):
+    """The unit test sweeps every case; here the splits are real writes with a pause between."""
+    text = "Status: 404 Not\r\nX-A: 1\r\n\r\nbody"
+    answers = set()
+    for cut in range(1, len(text) - 4, 1 if daemon.LONG else 3):
+        quoted = ["".join(f"%{ord(c):02x}" for c in part) for part in (text[:cut], text[cut:])]
+        answers.add(t(printer, f"out={quoted[0]}&sleep=3&out={quoted[1]}").stdout)
+    assert len(answers) == 1 and b"404" in answers.pop()
+
+
 def test_G46_large_header_block(printer):
     text = "Content-Type: a/b\r\n" + "".join(f"X-{i}: {'v' * 4000}\r\n" for i in range(14)) + "\r\nx"
     path = printer.folder.path / "G46"

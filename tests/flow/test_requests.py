@@ -37,7 +37,7 @@ def family(world, pid):
 
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("transport", ["unix", "tcp"])
-def test_C33_client_gone_ends_the_process_group(web, how, transport):
+def test_C33_D88_client_gone_ends_the_process_group(web, how, transport):
     port = free_port()
     web.options["listen"] = f'{{"{web.web}", "127.0.0.1:{port}"}}'
     start_listening_on(web, port)
@@ -110,7 +110,7 @@ def test_queued_request_whose_client_left_is_never_run(web, transport):
     assert not (web.notes / "left").exists()
 
 
-def test_C36_program_that_ignores_a_large_body(served):
+def test_C36_D82_program_that_ignores_a_large_body(served):
     for _ in range(100 if daemon.LONG else 10):
         answer = served.ask("ok&out=early", os.urandom(1 << 20))
         assert (answer.status, answer.body) == (200, b"early")
@@ -190,6 +190,23 @@ def test_C41_one_byte_stdin_records_and_a_program_that_never_reads(served):
             pass
         assert max(daemon.rss(p) for p in served.workers("web")) - worker_before < 1 << 20
     gone_within([pid], 2)
+
+
+def test_D81_body_for_a_program_that_reads_slowly(served):
+    """64 KiB records for a reader of one byte a millisecond: the socket is held back, not memory filled."""
+    before = max(daemon.rss(p) for p in served.workers("web"))
+    sent = 0
+    with Conn(served.web, 20) as c:
+        c.send(begin() + stream(PARAMS, 1, pairs(cgi_params(served.t, "slowread=1000", "POST"))))
+        c.sock.settimeout(1)
+        try:
+            for _ in range(1000):
+                c.sock.sendall(record(STDIN, 1, b"x" * 65535))
+                sent += 65535
+        except (OSError, TimeoutError):
+            pass
+        assert sent < 8 << 20, "the sender is held back"
+        assert max(daemon.rss(p) for p in served.workers("web")) - before < 2 << 20
 
 
 def test_C42_much_stderr_before_the_answer(served):
@@ -341,6 +358,13 @@ def test_C53_path_info_is_split_at_the_script(served):
     assert env["PATH_INFO"] == "/extra/path" and env["SCRIPT_FILENAME"] == served.t
     assert env["SCRIPT_NAME"] == "/cgi/t"
     assert ask(served.web, served.t + "x/extra").status == 404
+
+
+def test_D68_script_name_below_document_root(served):
+    a = ask(served.web, "x", "ok&env=SCRIPT_FILENAME", SCRIPT_FILENAME=None, SCRIPT_NAME="/t",
+            DOCUMENT_ROOT=str(served.root))
+    assert a.body == f"SCRIPT_FILENAME={served.t}\n".encode()
+    assert ask(served.web, "x", SCRIPT_FILENAME=None, SCRIPT_NAME="/t", DOCUMENT_ROOT="/etc").status in (403, 404)
 
 
 @pytest.mark.parametrize("prefix", ["proxy:fcgi://127.0.0.1:9000", "proxy:balancer://cluster",
