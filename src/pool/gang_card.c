@@ -48,6 +48,8 @@ void gang_publish(struct gang *g, uint64_t now)
     (void)snprintf(card.reason, sizeof(card.reason), "%s", gang_reason(g));
     card.throttled_until =
         g->throttle.until > now ? g->throttle.until + (uint64_t)g->wall_offset : 0;
+    /* Should padding differ, an equal card is published once more: no harm.
+     * NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
     if (memcmp(&card, &g->published, sizeof(card)) == 0)
         return;
     g->card = card;
