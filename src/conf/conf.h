@@ -75,11 +75,12 @@ struct conf_pool {
     uint32_t pm_max_children;
     uint64_t request_terminate_timeout; /* usec, 0 none */
     uint64_t request_body_timeout; /* usec, default 60 s: a client that stops sending, or reading */
-    uint64_t request_params_timeout; /* usec, default 10 s: from first byte to empty PARAMS */
-    uint64_t request_params_limit;   /* bytes, default 2 MiB */
-    uint64_t response_header_limit;  /* bytes, default 64 KiB */
-    uint64_t keepalive_timeout;      /* usec, default 60 s */
-    uint32_t keepalive_connections;  /* per worker, default 128 */
+    uint64_t request_params_timeout;    /* usec, default 10 s: from first byte to empty PARAMS */
+    uint64_t request_params_limit;      /* bytes, default 2 MiB */
+    uint64_t response_header_limit;     /* bytes, default 64 KiB */
+    uint64_t response_holdback_timeout; /* usec, default 5 s, 0 never: see serve/holdback.h */
+    uint64_t keepalive_timeout;         /* usec, default 60 s */
+    uint32_t keepalive_connections;     /* per worker, default 128 */
     bool catch_workers_output;
     bool decorate_workers_output;
 };

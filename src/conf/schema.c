@@ -116,6 +116,8 @@ const struct schema_option schema_options[] = {
          .maximum = 64 * MIB),
     POOL("response_header_limit", SIZE, response_header_limit, TUNE, "64k", .minimum = 512,
          .maximum = 16 * MIB, .flags = SCHEMA_CGI_ONLY),
+    POOL("response_holdback_timeout", DURATION, response_holdback_timeout, TUNE, "5s", .maximum = YEAR,
+         .flags = SCHEMA_CGI_ONLY),
     POOL("keepalive_timeout", DURATION, keepalive_timeout, TUNE, "60s", .maximum = YEAR),
     POOL("keepalive_connections", COUNT, keepalive_connections, TUNE, "128", .maximum = 16384),
     POOL("catch_workers_output", YESNO, catch_workers_output, TUNE, "no"),

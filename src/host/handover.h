@@ -28,7 +28,8 @@ enum handover_fd {
  *   command (repeated), script_root (repeated), env (repeated NAME=VALUE), chdir,
  *   allowed_client (repeated: canonical CIDR text), max_children,
  *   keepalive_timeout, keepalive_connections, request_terminate_timeout, request_body_timeout,
- *   request_params_timeout, request_params_limit, response_header_limit, process_control_timeout,
+ *   request_params_timeout, request_params_limit, response_header_limit,
+ *   response_holdback_timeout, process_control_timeout,
  *   catch_workers_output, decorate_workers_output, limit_extensions (repeated), log_level,
  *   rlimit_core
  */

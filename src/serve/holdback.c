@@ -15,7 +15,8 @@ static bool body_to_come(const struct request *r)
 void holdback_begin(struct request *r)
 {
     bytes_init(&r->held, HOLDBACK_MAX);
-    r->holding = (r->sized || r->unsized_body) && body_to_come(r);
+    r->holding = r->worker->options.response_holdback_timeout != 0 &&
+                 (r->sized || r->unsized_body) && body_to_come(r);
 }
 
 int holdback_release(struct request *r)
@@ -51,9 +52,9 @@ int holdback_pass(struct request *r, const void *data, size_t length)
 
 uint64_t holdback_deadline(const struct request *r)
 {
-    if (!r->holding || bytes_held(&r->held) == 0 || bytes_held(&r->body) == 0)
+    if (!r->holding || bytes_held(&r->held) == 0)
         return CLOCK_NEVER;
-    return r->body_at + HOLDBACK_PATIENCE;
+    return r->body_at + r->worker->options.response_holdback_timeout;
 }
 
 int holdback_check(struct request *r)

@@ -4,12 +4,14 @@
 
 /*
  * nginx stops sending a request's body as soon as it has the header of the response.  A program
- * that writes its header first and reads its input then ("echo Content-Type…; cat") would wait for ever
- * for the rest of the body.  So the response is held back while the server still has body to send, until
- * one of these comes first:
+ * that writes its header first and reads its input then ("echo Content-Type...; cat") would wait for
+ * ever for the rest of the body.  So the response is held back while the server still has body to
+ * send, until one of these comes first:
  *
- *   the body is complete; the program has ended; HOLDBACK_MAX bytes are held; or the program has
- *   left body bytes unread for HOLDBACK_PATIENCE (it does not want them: no reason to wait).
+ *   the body is complete; the program has ended; HOLDBACK_MAX bytes are held; or no byte of the body
+ *   has come in or been read by the program for response_holdback_timeout (a client that waits for
+ *   the first half of the answer before it sends the second half of its question, or a program
+ *   that does not want the body).
  *
  * Responses to requests without a body, or whose body is here already, are never held.
  */
@@ -19,7 +21,6 @@
 #include "serve/request.h"
 
 #define HOLDBACK_MAX (512u << 10)
-#define HOLDBACK_PATIENCE UINT64_C(30000000)
 
 /* The program was started: hold its response when there is body to come. */
 void holdback_begin(struct request *r);

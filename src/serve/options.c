@@ -84,6 +84,8 @@ static void read_numbers(struct options *o, const struct settings *s)
 
     o->max_children = children > UINT32_MAX ? UINT32_MAX : (uint32_t)children;
     o->keepalive_connections = connections > 65536 ? 65536 : (uint32_t)connections;
+    o->response_holdback_timeout =
+        settings_get_number(s, "response_holdback_timeout", 5 * CLOCK_SEC);
     o->keepalive_timeout = settings_get_number(s, "keepalive_timeout", 60 * CLOCK_SEC);
     o->request_terminate_timeout = settings_get_number(s, "request_terminate_timeout", 0);
     o->request_body_timeout = settings_get_number(s, "request_body_timeout", 60 * CLOCK_SEC);

@@ -27,6 +27,7 @@ struct options {
     struct client_block *allowed_clients;
     size_t allowed_client_count;
     uint32_t max_children;
+    uint64_t response_holdback_timeout;
     uint64_t keepalive_timeout; /* durations in microseconds; 0: none */
     uint32_t keepalive_connections;
     uint64_t request_terminate_timeout;

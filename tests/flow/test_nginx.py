@@ -31,6 +31,9 @@ FRONT = """
   location /t {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:{sock}; fastcgi_param SCRIPT_FILENAME {t}; }}
   location /cgi/ {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:{sock}; fastcgi_param SCRIPT_FILENAME {root}$fastcgi_script_name;
     rewrite ^/cgi(/.*)$ $1 break; }}
+  location /unbuffered/ {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:{sock};
+    fastcgi_param SCRIPT_FILENAME {root}$fastcgi_script_name; fastcgi_request_buffering off;
+    rewrite ^/unbuffered(/.*)$ $1 break; }}
   location /stream {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:{sock}; fastcgi_param SCRIPT_FILENAME {t}; fastcgi_buffering off; }}
   location /keep {{ include /etc/nginx/fastcgi_params; fastcgi_pass kept; fastcgi_keep_conn on; fastcgi_param SCRIPT_FILENAME {t}; }}
   location /abort {{ include /etc/nginx/fastcgi_params; fastcgi_pass unix:{sock}; fastcgi_param SCRIPT_FILENAME {t}; fastcgi_ignore_client_abort off; }}
@@ -71,6 +74,13 @@ def test_post_through_nginx(site):
     assert fetch(site.nginx.url("/t?ok&length"), body)[:2] == (200, b"%d\n" % len(body))
     echo = body[:400 << 10]
     assert fetch(site.nginx.url("/t?ok&cat"), echo)[:2] == (200, echo)
+
+
+@pytest.mark.parametrize("buffering", ["on", "off"])
+def test_header_first_then_twenty_megabytes_of_body(site, buffering):
+    site.folder.script("cgi/count", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nwc -c\n")
+    path = "/cgi/count" if buffering == "on" else "/unbuffered/count"
+    assert fetch(site.nginx.url(path), bytes(20 << 20))[:2] == (200, b"20971520\n")
 
 
 def test_head_through_nginx(site):

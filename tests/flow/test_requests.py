@@ -425,6 +425,35 @@ def test_streams_first_byte_at_once(served):
         assert c.answer().stdout == b"last"
 
 
+@pytest.mark.parametrize("timeout", ["0", "500ms"])
+def test_a_conversation_in_both_directions(web, timeout):
+    """The client waits for the first half of the answer before it sends the second half of its body."""
+    web.serve(response_holdback_timeout=timeout)
+    with Conn(web.web) as c:
+        c.send(begin() + stream(PARAMS, 1, pairs(cgi_params(web.t, "ok&cat", "POST"))))
+        text = b""
+        for word in (b"one", b"two", b"three"):
+            c.send(record(STDIN, 1, word))
+            while not text.endswith(word):
+                text += c.read_record()[2]
+        c.send(record(STDIN, 1))
+        assert c.answer().stdout == b""
+
+
+def test_a_response_is_held_back_while_its_body_comes(web):
+    """nginx would stop sending the body at the first byte of the response."""
+    web.serve(response_holdback_timeout="20s")
+    with Conn(web.web) as c:
+        c.send(begin() + stream(PARAMS, 1, pairs(cgi_params(
+            web.t, f"ok&out=early&note={web.notes}/held&cat", "POST"))) + record(STDIN, 1, b"1"))
+        note_pid(web, "held")
+        c.send(record(STDIN, 1, b"2"))
+        with pytest.raises(TimeoutError):
+            c.read_record(0.3)
+        c.send(record(STDIN, 1))
+        assert c.answer().body == b"early12"
+
+
 def test_output_and_rusage_reach_the_board(served):
     served.ask("ok&spam=1000000")
     process = [p for p in served.status("web", full=True)["processes"] if p["requests"]]
