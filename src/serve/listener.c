@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rules of accepting:
- *  - one connection at a time, and the next only when it has brought no request yet;
+ *  - one connection at a time, and the next only when it has brought no request yet.  A client
+ *    that has just connected is about to send, so it is given EXPECT to do so before another is
+ *    accepted; else one worker would hold two requests while its sibling holds none.  Where silent
+ *    connections are the rule (some are older than that) nobody waits for them;
  *  - only with descriptors left for a whole request; without, accepting pauses (100 ms, doubling
  *    to 1 s) and the connections wait in the backlog, where siblings can take them;
  *  - a peer that is not in listen.allowed_clients is closed unread;
@@ -28,6 +31,7 @@
 
 #define PAUSE_MIN (100 * CLOCK_MSEC)
 #define PAUSE_MAX (1 * CLOCK_SEC)
+#define EXPECT (20 * CLOCK_MSEC)
 #define EVENTS 16
 #define BURST 64 /* connections that bring nothing must not keep the others waiting */
 
@@ -37,6 +41,7 @@ struct listener {
     size_t count;
     uint64_t resume_at; /* 0: not pausing */
     uint64_t pause;
+    uint64_t expect_until; /* 0: no request is expected on a connection just accepted */
     struct log_limit refused;
     struct log_limit starved;
 };
@@ -87,7 +92,23 @@ void listener_close(struct worker *w)
 
 bool listener_is_open(const struct worker *w)
 {
-    return w->listener != NULL && w->listener->resume_at == 0;
+    return w->listener != NULL && w->listener->resume_at == 0 && w->listener->expect_until == 0;
+}
+
+void listener_answered(struct worker *w)
+{
+    if (w->listener != NULL)
+        w->listener->expect_until = 0;
+}
+
+static void expect_request(struct worker *w, const struct connection *newest)
+{
+    for (const struct connection *c = w->connections; c != NULL; c = c->next)
+        if (c != newest && !c->dead && !reader_began(c->reader) &&
+            newest->created - c->created > EXPECT)
+            return;
+    w->listener->expect_until = newest->created + EXPECT;
+    worker_alarm(w, w->listener->expect_until);
 }
 
 static void pause_accepting(struct worker *w, const char *why)
@@ -108,8 +129,13 @@ static void pause_accepting(struct worker *w, const char *why)
 
 uint64_t listener_deadline(const struct worker *w)
 {
-    return w->listener == NULL || w->listener->resume_at == 0 ? CLOCK_NEVER
-                                                              : w->listener->resume_at;
+    uint64_t when = CLOCK_NEVER;
+
+    if (w->listener != NULL && w->listener->resume_at != 0)
+        when = w->listener->resume_at;
+    if (w->listener != NULL && w->listener->expect_until != 0 && w->listener->expect_until < when)
+        when = w->listener->expect_until;
+    return when;
 }
 
 /* The peer's address for the log, and whether it may talk to us. */
@@ -163,6 +189,8 @@ static void welcome(struct worker *w, int fd, bool local, const char *peer)
     c->fin = (state.revents & POLLRDHUP) != 0;
     if (state.revents & POLLIN)
         connection_receive(c);
+    else
+        expect_request(w, c);
     connection_settle(c);
 }
 
@@ -219,12 +247,14 @@ void listener_expire(struct worker *w, uint64_t now)
 {
     struct listener *l = w->listener;
 
+    if (l != NULL && l->expect_until <= now)
+        l->expect_until = 0;
     if (l == NULL || l->resume_at == 0 || l->resume_at > now)
         return;
     l->resume_at = 0;
     /* The wake-up for what waits may have been ours: try without being told. */
-    for (size_t i = 0; w->listener != NULL && l->resume_at == 0 && i < l->count; i++)
-        while (worker_may_accept(w) && accept_one(w, l->fds[i]))
+    for (size_t i = 0; listener_is_open(w) && i < l->count; i++)
+        while (worker_may_accept(w) && listener_is_open(w) && accept_one(w, l->fds[i]))
             ;
 }
 

@@ -18,8 +18,11 @@
 int listener_open(struct worker *w, int first, size_t count, struct error *err);
 /* Stop listening; what nobody accepted stays in the backlog for the siblings. */
 void listener_close(struct worker *w);
-/* Could listener_wait() be used?  False while accepting pauses for want of descriptors. */
+/* Could listener_wait() be used?  False while accepting pauses for want of descriptors, or while the
+ * connection accepted last is expected to bring a request. */
 bool listener_is_open(const struct worker *w);
+/* A request has come. */
+void listener_answered(struct worker *w);
 /* One round of the event loop that also accepts.  0 or negative. */
 int listener_wait(struct worker *w);
 /* The pause may be over. */

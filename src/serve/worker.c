@@ -116,6 +116,7 @@ static void tell_state(struct worker *w)
 void worker_began(struct worker *w)
 {
     w->in_hand++;
+    listener_answered(w);
     tell_state(w);
     if (w->in_hand == 1)
         board_ring(w->board, w->bell);

@@ -104,8 +104,8 @@ def web(ganger, programs):
         text = "\n".join(f"  {k} = {v}" for k, v in merged.items())
         ganger.write(ganger.pool("web", f'  kind = cgi\n  script_root = {{"{root}"}}\n{text}'))
         ganger.start()
-        daemon.wait_for(lambda: len(ganger.workers("web")) == merged["pm.max_children"],
-                        what="the whole gang has started")
+        daemon.wait_for(lambda: ganger.status("web")["idle processes"] == merged["pm.max_children"],
+                        what="the whole gang serves")
         return ganger
     ganger.serve = start
 
