@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "host/capability.h"
 #include "host/process.h"
 #include "master/birth.h"
 #include "master/crew.h"
@@ -209,6 +210,12 @@ static int start_limits(struct master *m, struct error *err)
     return r;
 }
 
+/* After the limits, before anything is made that others can reach. */
+static int start_privileges(struct master *m, struct error *err)
+{
+    return m->context.root ? capability_keep_needed(err) : 0;
+}
+
 static int start_folder(struct master *m, struct error *err)
 {
     return runtime_folder_make(m->inspection.conf->global.runtime_directory, err);
@@ -300,6 +307,7 @@ static const struct stage {
     {start_daemon, NULL},
     {start_log, NULL},
     {start_limits, NULL},
+    {start_privileges, NULL},
     {start_folder, NULL},
     {start_pid_files, stop_pid_files},
     {start_program, stop_program},

@@ -269,3 +269,16 @@ def test_C89_allowed_clients(web):
              "127.0.1.255": True, "127.0.2.0": False, "127.0.0.255": False}
     assert {source: from_(source) for source in table} == table
     web.wait_log(r"\[pool web\].*127\.0\.0\.1.*allowed_clients|allowed_clients.*127\.0\.0\.1")
+
+
+def test_the_master_keeps_only_the_capabilities_it_needs(served):
+    needs_root()
+    kept = {"chown": 0, "dac_override": 1, "dac_read_search": 2, "fowner": 3, "kill": 5, "setgid": 6,
+            "setuid": 7, "setpcap": 8, "net_bind_service": 10, "net_admin": 12, "sys_chroot": 18,
+            "sys_ptrace": 19, "sys_nice": 23, "sys_resource": 24}
+    allowed = sum(1 << bit for bit in kept.values())
+    status = open(f"/proc/{served.pid}/status").read()
+    for name in ("CapPrm", "CapEff", "CapBnd"):
+        value = int(re.search(rf"^{name}:\t([0-9a-f]+)$", status, re.M).group(1), 16)
+        assert value and not value & ~allowed, f"{name} {value:x}"
+    assert re.search(r"^CapInh:\t0+$", status, re.M) and re.search(r"^CapAmb:\t0+$", status, re.M)
