@@ -37,6 +37,17 @@ void board_set_spare_wanted(struct board *b, uint32_t wanted);
 void board_slot_assign(struct board *b, uint32_t i, uint32_t generation, int32_t pid);
 void board_slot_set_pid(struct board *b, uint32_t i, int32_t pid);
 void board_slot_set_drain(struct board *b, uint32_t i);
+/* The occupant is a native program that nothing is known of from inside. */
+void board_slot_set_opaque(struct board *b, uint32_t i);
+/* What the occupant says of itself, without a copy of the whole board.  Gossip, clamped as in a
+ * snapshot; all zero for a slot that is empty or does not exist. */
+struct board_glance {
+    enum board_worker_state state;
+    enum board_shim shim;
+    uint32_t active;
+    uint64_t accepted, requests;
+};
+struct board_glance board_slot_glance(const struct board *b, uint32_t i);
 /* The occupant is gone: fold, and leave the slot empty. */
 void board_slot_release(struct board *b, uint32_t i);
 
@@ -80,6 +91,8 @@ struct board_slot_view { /* one slot, copied and clamped: all strings terminated
     int32_t pid;
     uint64_t start_time;
     enum board_worker_state state;
+    bool opaque;
+    enum board_shim shim;
     uint32_t active;
     uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_out, cpu, peak_memory,
         protocol_errors, params_dropped;
@@ -96,7 +109,7 @@ struct board_snapshot {
     /* sums over the living and the gone */
     uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_out, cpu;
     uint64_t buckets[BOARD_BUCKETS];
-    uint32_t idle, busy, active_requests;
+    uint32_t idle, busy, opaque, active_requests;
 };
 /* Copy everything once, bounded retries, never blocks.  0, or -ENOMEM with *ret empty. */
 int board_snapshot(const struct board *b, struct board_snapshot *ret);

@@ -68,6 +68,8 @@ static void slot_empty(struct board *b, struct board_slot *slot)
     atomic_store_explicit(&slot->peak_memory, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->protocol_errors, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->params_dropped, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->shim, BOARD_SHIM_NONE, memory_order_relaxed);
+    atomic_store_explicit(&slot->opaque, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->drain, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->pid, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->start_time, 0, memory_order_relaxed);
@@ -101,6 +103,13 @@ void board_slot_set_drain(struct board *b, uint32_t i)
 {
     if (i < b->slots && b->writable) {
         atomic_store_explicit(&mapping_slot(b, i)->drain, 1, memory_order_release);
+    }
+}
+
+void board_slot_set_opaque(struct board *b, uint32_t i)
+{
+    if (i < b->slots && b->writable) {
+        atomic_store_explicit(&mapping_slot(b, i)->opaque, 1, memory_order_release);
     }
 }
 
