@@ -47,7 +47,7 @@ struct board_glance {
     uint32_t active;
     uint64_t accepted, requests;
 };
-struct board_glance board_slot_glance(const struct board *b, uint32_t i);
+struct board_glance board_snapshot_slot(const struct board *b, uint32_t i);
 /* The occupant is gone: fold, and leave the slot empty. */
 void board_slot_release(struct board *b, uint32_t i);
 

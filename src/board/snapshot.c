@@ -60,7 +60,7 @@ static uint32_t read_active(const struct board_slot *slot)
     return (uint32_t)at_most(atomic_load_explicit(&slot->active, memory_order_acquire), ACTIVE_MAX);
 }
 
-struct board_glance board_slot_glance(const struct board *b, uint32_t i)
+struct board_glance board_snapshot_slot(const struct board *b, uint32_t i)
 {
     struct board_glance glance = {0};
 

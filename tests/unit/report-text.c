@@ -45,6 +45,9 @@ static const char want_pool[] = "pool:                 git\n"
                                 "exits ok:             1\n"
                                 "exits error:          2\n"
                                 "exits signal:         3\n"
+                                "restarts max requests: 0\n"
+                                "restarts max memory:  0\n"
+                                "restarts time limit:  0\n"
                                 "throttled until:      14/Nov/2023:22:16:00 +0000\n";
 
 static const char want_worker[] = "\n************************\n"
