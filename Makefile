@@ -35,11 +35,11 @@ wire_SRC := $(call room,wire, \
 	client environ environ_denied environ_script field judge params reader record response \
 	slots status)
 conf_SRC := $(call room,conf, \
-	check complaint conf default draft dump endpoint expand files list load prepare reading \
+	check check_sizing complaint conf default draft dump endpoint expand files list load prepare reading \
 	schema statement syntax value)
 host_SRC := $(call room,host, \
-	address capability channel client_block handover identity process process_daemon \
-	process_pid socket socket_inode socket_path spawn spawn_child)
+	address capability channel client_block elf handover identity meter process \
+	process_daemon process_pid queue socket socket_inode socket_path spawn spawn_child)
 board_SRC := $(call room,board, \
 	board doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
