@@ -232,12 +232,14 @@ int conf_check(struct draft *d)
     size_t count = 0;
     int r = 0;
     check_global(d);
+    conf_check_sizing_global(d);
     for (size_t i = 0; r == 0 && i < d->pool_count; i++) {
         struct draft_pool *p = d->pools[i];
         check_kind(d, p);
         check_programs(d, p);
         check_env(d, p);
         check_needed(d, p);
+        conf_check_sizing(d, p);
         r = check_listen(d, p, &seen, &count);
     }
     if (r == 0)

@@ -44,6 +44,9 @@ struct conf_global {
     int64_t process_priority;         /* or CONF_UNSET */
     int64_t rlimit_files;             /* or CONF_UNSET */
     int64_t rlimit_core;              /* bytes, -1 unlimited, or CONF_UNSET */
+    uint32_t process_max;             /* workers of all pools together, 0 no limit */
+    uint32_t emergency_restart_threshold;
+    uint64_t emergency_restart_interval; /* usec; 0, or a threshold of 0: never */
 };
 
 struct conf_pool {
@@ -73,6 +76,13 @@ struct conf_pool {
     bool no_new_privileges; /* default true */
     enum conf_pm pm;
     uint32_t pm_max_children;
+    int64_t pm_start_servers;     /* these three: CONF_UNSET unless pm is dynamic, … */
+    int64_t pm_min_spare_servers; /* … when they satisfy PHP-FPM's rules */
+    int64_t pm_max_spare_servers;
+    uint32_t pm_max_spawn_rate;
+    uint64_t pm_process_idle_timeout;   /* usec, never 0 */
+    uint32_t pm_max_requests;           /* 0 no limit */
+    uint64_t pm_max_memory;             /* bytes resident, 0 no limit */
     uint64_t request_terminate_timeout; /* usec, 0 none */
     uint64_t request_body_timeout; /* usec, default 60 s: a client that stops sending, or reading */
     uint64_t request_params_timeout;    /* usec, default 10 s: from first byte to empty PARAMS */

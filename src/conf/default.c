@@ -97,6 +97,17 @@ static int default_status(struct draft *d, struct draft_pool *p)
     return r;
 }
 
+/* PHP-FPM's: half way between the spares. */
+static void default_start_servers(struct draft_pool *p)
+{
+    struct conf_pool *c = &p->pool;
+    if (c->pm != CONF_PM_DYNAMIC || draft_is_written(p, "pm.start_servers") ||
+        c->pm_min_spare_servers == CONF_UNSET || c->pm_max_spare_servers < c->pm_min_spare_servers)
+        return;
+    c->pm_start_servers =
+        c->pm_min_spare_servers + (c->pm_max_spare_servers - c->pm_min_spare_servers) / 2;
+}
+
 int conf_default(struct draft *d)
 {
     int r = default_runtime_directory(d);
@@ -104,7 +115,9 @@ int conf_default(struct draft *d)
         r = default_pid(d);
     if (r == 0)
         r = add_status_pool(d);
-    for (size_t i = 0; r == 0 && i < d->pool_count; i++)
+    for (size_t i = 0; r == 0 && i < d->pool_count; i++) {
         r = default_status(d, d->pools[i]);
+        default_start_servers(d->pools[i]);
+    }
     return r;
 }

@@ -21,7 +21,6 @@
 static const char *const kinds[] = {"cgi", "fastcgi", "status", NULL};
 static const char *const later_kinds[] = {"fastcgi", NULL};
 static const char *const managers[] = {"static", "dynamic", "ondemand", NULL};
-static const char *const later_managers[] = {"dynamic", "ondemand", NULL};
 static const char *const levels[] = {"alert", "error", "warning", "notice", "debug", NULL};
 static const char *const facilities[] = {
     "auth",   "authpriv", "cron",   "daemon", "ftp",    "kern",   "lpr",
@@ -70,9 +69,9 @@ const struct schema_option schema_options[] = {
     GLOBAL("process.priority", NUMBER, process_priority, RESTART, NULL, .minimum = -20, .maximum = 19),
     GLOBAL("rlimit_files", NUMBER, rlimit_files, RESTART, NULL, .minimum = 64, .maximum = 1073741816),
     GLOBAL("rlimit_core", LIMIT, rlimit_core, RESTART, NULL),
-    LATER(GLOBAL, "emergency_restart_threshold"),
-    LATER(GLOBAL, "emergency_restart_interval"),
-    LATER(GLOBAL, "process.max"),
+    GLOBAL("process.max", COUNT, process_max, TUNE, "0", .maximum = 1048576),
+    GLOBAL("emergency_restart_threshold", COUNT, emergency_restart_threshold, TUNE, "0", .maximum = 4096),
+    GLOBAL("emergency_restart_interval", DURATION, emergency_restart_interval, TUNE, "0s", .maximum = YEAR),
     LATER(GLOBAL, "systemd_interval"),
     NEVER(GLOBAL, "events.mechanism", "ganger always uses epoll; leave it out"),
     NEVER(GLOBAL, "log_buffering", "ganger writes each line at once and whole; leave it out"),
@@ -105,9 +104,16 @@ const struct schema_option schema_options[] = {
     POOL("rlimit_files", NUMBER, rlimit_files, REPLACE, NULL, .minimum = 16, .maximum = 1073741816),
     POOL("rlimit_core", LIMIT, rlimit_core, REPLACE, NULL),
     POOL("no_new_privileges", YESNO, no_new_privileges, REPLACE, "yes"),
-    POOL("pm", WORD, pm, TUNE, "static", .words = managers, .later = later_managers),
+    POOL("pm", WORD, pm, TUNE, "static", .words = managers),
     POOL("pm.max_children", COUNT, pm_max_children, TUNE, NULL, .minimum = 1, .maximum = 16384,
          .note = "must be given; 1 for kind = status"),
+    POOL("pm.start_servers", NUMBER, pm_start_servers, TUNE, NULL, .minimum = 1, .maximum = 16384),
+    POOL("pm.min_spare_servers", NUMBER, pm_min_spare_servers, TUNE, NULL, .minimum = 1, .maximum = 16384),
+    POOL("pm.max_spare_servers", NUMBER, pm_max_spare_servers, TUNE, NULL, .minimum = 1, .maximum = 16384),
+    POOL("pm.max_spawn_rate", COUNT, pm_max_spawn_rate, TUNE, "32", .minimum = 1, .maximum = 16384),
+    POOL("pm.process_idle_timeout", DURATION, pm_process_idle_timeout, TUNE, "10s", .maximum = YEAR),
+    POOL("pm.max_requests", COUNT, pm_max_requests, TUNE, "0", .maximum = 1000000000),
+    POOL("pm.max_memory", SIZE, pm_max_memory, TUNE, "0", .maximum = MIB * MIB),
     POOL("request_terminate_timeout", DURATION, request_terminate_timeout, TUNE, "0s", .maximum = YEAR,
          .flags = SCHEMA_CGI_ONLY),
     POOL("request_body_timeout", DURATION, request_body_timeout, TUNE, "60s", .maximum = YEAR),
@@ -124,13 +130,6 @@ const struct schema_option schema_options[] = {
     POOL("decorate_workers_output", YESNO, decorate_workers_output, TUNE, "yes"),
     LATER(POOL, "listen.acl_users"),
     LATER(POOL, "listen.acl_groups"),
-    LATER(POOL, "pm.start_servers"),
-    LATER(POOL, "pm.min_spare_servers"),
-    LATER(POOL, "pm.max_spare_servers"),
-    LATER(POOL, "pm.max_spawn_rate"),
-    LATER(POOL, "pm.process_idle_timeout"),
-    LATER(POOL, "pm.max_requests"),
-    LATER(POOL, "pm.max_memory"),
     LATER(POOL, "pm.status_path"),
     LATER(POOL, "pm.status_listen"),
     LATER(POOL, "ping.path"),
