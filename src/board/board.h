@@ -33,10 +33,13 @@ void board_set_spare_wanted(struct board *b, uint32_t wanted);
  * it to its next occupant, which is STARTING.  Call before each spawn.  A `generation` of 0 counts
  * as 1.  An `i` that does not exist is ignored by all board_slot_* functions. */
 #define BOARD_COUNT_MAX (UINT64_C(1) << 40)
-#define BOARD_AMOUNT_MAX (UINT64_C(1) << 48)
+#define BOARD_AMOUNT_MAX (UINT64_C(1) << 47)
 void board_slot_assign(struct board *b, uint32_t i, uint32_t generation, int32_t pid);
 void board_slot_set_pid(struct board *b, uint32_t i, int32_t pid);
 void board_slot_set_drain(struct board *b, uint32_t i);
+/* The occupant is to ring the doorbell after every request once it has answered `requests` of them:
+ * it is to be replaced.  0: never. */
+void board_slot_set_ring_at(struct board *b, uint32_t i, uint64_t requests);
 /* The occupant is a native program that nothing is known of from inside. */
 void board_slot_set_opaque(struct board *b, uint32_t i);
 /* What the occupant says of itself, without a copy of the whole board.  Gossip, clamped as in a
@@ -75,6 +78,8 @@ uint32_t board_count_idle(const struct board *b);
 /* Ring the doorbell `fd` when fewer workers are idle than the header asks for.  Never blocks as long
  * as `fd` is non-blocking; SIGPIPE must be ignored (the master may be gone). */
 void board_ring(struct board *b, int fd);
+/* Ring it when this worker has answered as many requests as board_slot_set_ring_at() said. */
+void board_ring_due(struct board *b, int fd);
 bool board_drain_wanted(const struct board *b);
 /* Count one finished request of `usec` in the histogram; bounds in board_bucket_bound(). */
 void board_observe(struct board *b, uint64_t usec);

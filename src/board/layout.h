@@ -21,7 +21,7 @@
 
 #define BOARD_MAGIC UINT32_C(0x676e6772) /* "gngr" */
 #define BOARD_VERSION UINT32_C(2)
-#define BOARD_SLOTS_MAX UINT32_C(16384)
+#define BOARD_SLOTS_MAX UINT32_C(32768)
 
 enum {
     BOARD_NAME = 64,
@@ -70,19 +70,21 @@ struct board_card {
     uint64_t exits_signal; /* killed by a signal */
     uint64_t spawn_failures;
     /* Workers that were replaced, by cause; deaths are in exits_* above. */
-    uint64_t recycled_requests; /* pm.max_requests */
-    uint64_t recycled_memory;   /* pm.max_memory */
-    uint64_t terminated;        /* request_terminate_timeout ended the worker (native programs) */
-    uint32_t shedding;          /* 1: a shedder answers 503 for what the pool cannot take */
-    uint32_t reserved;          /* 0 */
+    uint64_t recycled_requests;  /* pm.max_requests */
+    uint64_t recycled_memory;    /* pm.max_memory */
+    uint64_t terminated;         /* request_terminate_timeout ended the worker (native programs) */
+    uint64_t recycled_emergency; /* emergency_restart_threshold */
+    uint32_t shedding;           /* 1: a shedder answers 503 for what the pool cannot take */
+    uint32_t reserved;           /* 0 */
 };
 
 enum board_worker_state { /* of a slot, set by its worker; PHP-FPM's words in status */
                           BOARD_WORKER_NONE = 0,
                           BOARD_WORKER_STARTING = 1,
                           BOARD_WORKER_IDLE = 2,
-                          BOARD_WORKER_BUSY = 3,    /* at least one request in hand */
-                          BOARD_WORKER_LEAVING = 4, /* drained, finishing */
+                          BOARD_WORKER_BUSY = 3,     /* at least one request in hand */
+                          BOARD_WORKER_LEAVING = 4,  /* drained, finishing */
+                          BOARD_WORKER_SHEDDING = 5, /* answers 503 beside a full pool */
 };
 
 /* Written by the slot's worker, guarded by `seq`: what it serves, or served last. */
@@ -115,6 +117,7 @@ struct board_slot {
     _Atomic int32_t pid;                      /* for display; the master keeps its own */
     _Atomic uint32_t opaque; /* 1: a native program that no shim can enter; its lines stay empty */
     _Atomic uint64_t start_time; /* wall clock microseconds */
+    _Atomic uint64_t ring_at;    /* ring, whatever else, when `requests` reaches it; 0: never */
     /* ---- worker's lines ---- */
     _Alignas(64) _Atomic uint32_t state; /* enum board_worker_state */
     _Atomic uint32_t active;             /* requests (own worker) or connections (shim) in hand */

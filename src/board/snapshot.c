@@ -38,6 +38,8 @@ static enum board_worker_state read_state(const struct board_slot *slot)
         return BOARD_WORKER_BUSY;
     case BOARD_WORKER_LEAVING:
         return BOARD_WORKER_LEAVING;
+    case BOARD_WORKER_SHEDDING:
+        return BOARD_WORKER_SHEDDING;
     default: /* an occupied slot whose worker has not spoken, or lies */
         return BOARD_WORKER_STARTING;
     }
@@ -151,6 +153,7 @@ static void read_card(const struct board *b, struct board_snapshot *s)
     card->recycled_requests = at_most(card->recycled_requests, BOARD_TOTAL_MAX);
     card->recycled_memory = at_most(card->recycled_memory, BOARD_TOTAL_MAX);
     card->terminated = at_most(card->terminated, BOARD_TOTAL_MAX);
+    card->recycled_emergency = at_most(card->recycled_emergency, BOARD_TOTAL_MAX);
     card->shedding = card->shedding != 0;
 }
 

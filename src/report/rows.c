@@ -141,6 +141,8 @@ static const char *worker_state_word(const struct board_slot_view *view)
         return "Running";
     case BOARD_WORKER_LEAVING:
         return "Finishing";
+    case BOARD_WORKER_SHEDDING:
+        return "Shedding";
     case BOARD_WORKER_NONE:
     default:
         return "Unknown";
@@ -246,6 +248,8 @@ static void add_pool_own(struct rows *rows, const struct board_snapshot *s)
     regroup(rows, "restarts", "restarts max requests");
     add_number(rows, "max memory", card->recycled_memory);
     regroup(rows, "restarts", "restarts max memory");
+    add_number(rows, "emergency", card->recycled_emergency);
+    regroup(rows, "restarts", "restarts emergency");
     add_number(rows, "time limit", card->terminated);
     regroup(rows, "restarts", "restarts time limit");
     add_stamp(rows, "throttled until", card->throttled_until);
