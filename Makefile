@@ -35,8 +35,8 @@ wire_SRC := $(call room,wire, \
 	client environ environ_denied environ_script field judge params reader record response \
 	slots status)
 conf_SRC := $(call room,conf, \
-	check check_sizing complaint conf default draft dump endpoint expand files list load prepare reading \
-	schema statement syntax value)
+	check check_sizing complaint conf default draft dump endpoint expand files list load native prepare \
+	reading schema signal statement syntax value)
 host_SRC := $(call room,host, \
 	address capability channel client_block elf handover identity meter process \
 	process_daemon process_pid queue socket socket_inode socket_path spawn spawn_child)

@@ -93,6 +93,7 @@ struct conf_pool {
     uint32_t keepalive_connections;     /* per worker, default 128 */
     bool catch_workers_output;
     bool decorate_workers_output;
+    char *stop_signal; /* native programs: conf_signal() of it is what they leave at */
 };
 
 struct conf {
@@ -134,6 +135,10 @@ enum conf_change {
 enum conf_change conf_pool_compare(const struct conf_pool *a, const struct conf_pool *b);
 bool conf_equal(const struct conf *a, const struct conf *b);
 const struct conf_pool *conf_find(const struct conf *c, const char *name);
+
+/* The number of a signal that `stop_signal` may name: "TERM", "SIGTERM", "15"; 0 for any other
+ * text. */
+int conf_signal(const char *text);
 
 /* The schema as text, one line per option: "SCOPE NAME TYPE DEFAULT CHANGE SUPPORTED" separated by
  * tabs; `ganger -tt` does not print it; tests/flow/test_man.py compares the manual with it. */

@@ -19,7 +19,6 @@
 #define MIB INT64_C(1048576)
 
 static const char *const kinds[] = {"cgi", "fastcgi", "status", NULL};
-static const char *const later_kinds[] = {"fastcgi", NULL};
 static const char *const managers[] = {"static", "dynamic", "ondemand", NULL};
 static const char *const levels[] = {"alert", "error", "warning", "notice", "debug", NULL};
 static const char *const facilities[] = {
@@ -77,7 +76,7 @@ const struct schema_option schema_options[] = {
     NEVER(GLOBAL, "log_buffering", "ganger writes each line at once and whole; leave it out"),
     NEVER(GLOBAL, "include", "write include(\"FILE\")"),
 
-    POOL("kind", WORD, kind, REPLACE, "cgi", .words = kinds, .later = later_kinds),
+    POOL("kind", WORD, kind, REPLACE, "cgi", .words = kinds),
     POOL("listen", LIST, listen, REPLACE, NULL, .flags = SCHEMA_EXPAND),
     POOL("listen.backlog", NUMBER, listen_backlog, TUNE, "-1", .minimum = -1, .maximum = 1048576),
     POOL("listen.owner", TEXT, listen_owner, TUNE, NULL, .flags = SCHEMA_EXPAND),
@@ -85,20 +84,20 @@ const struct schema_option schema_options[] = {
     POOL("listen.mode", MODE, listen_mode, TUNE, "0660", .maximum = 0777),
     POOL("listen.allowed_clients", LIST, listen_allowed_clients, REPLACE, NULL),
     POOL("command", LIST, command, REPLACE, NULL,
-         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_FIRST | SCHEMA_CGI_ONLY),
+         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_FIRST | SCHEMA_PROGRAMS),
     POOL("script_root", LIST, script_root, REPLACE, NULL,
-         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_CGI_ONLY),
+         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_SCRIPTS),
     POOL("security.limit_extensions", LIST, security_limit_extensions, REPLACE, NULL,
-         .flags = SCHEMA_CGI_ONLY),
+         .flags = SCHEMA_SCRIPTS),
     POOL("user", TEXT, user, REPLACE, NULL, .flags = SCHEMA_EXPAND),
     POOL("group", TEXT, group, REPLACE, NULL, .flags = SCHEMA_EXPAND),
     POOL("allow_root", YESNO, allow_root, REPLACE, "no"),
-    POOL("env", LIST, env, REPLACE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_CGI_ONLY),
-    POOL("clear_env", YESNO, clear_env, REPLACE, "yes", .flags = SCHEMA_CGI_ONLY),
+    POOL("env", LIST, env, REPLACE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_PROGRAMS),
+    POOL("clear_env", YESNO, clear_env, REPLACE, "yes", .flags = SCHEMA_PROGRAMS),
     POOL("prefix", TEXT, prefix, REPLACE, NULL, .flags = SCHEMA_EXPAND),
-    POOL("chroot", TEXT, chroot, REPLACE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_CGI_ONLY),
+    POOL("chroot", TEXT, chroot, REPLACE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_PROGRAMS),
     POOL("chdir", TEXT, chdir, REPLACE, NULL,
-         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_CGI_ONLY),
+         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_PROGRAMS),
     POOL("process.priority", NUMBER, process_priority, REPLACE, NULL, .minimum = -20, .maximum = 19),
     POOL("process.dumpable", YESNO, process_dumpable, REPLACE, "no"),
     POOL("rlimit_files", NUMBER, rlimit_files, REPLACE, NULL, .minimum = 16, .maximum = 1073741816),
@@ -115,19 +114,20 @@ const struct schema_option schema_options[] = {
     POOL("pm.max_requests", COUNT, pm_max_requests, TUNE, "0", .maximum = 1000000000),
     POOL("pm.max_memory", SIZE, pm_max_memory, TUNE, "0", .maximum = MIB * MIB),
     POOL("request_terminate_timeout", DURATION, request_terminate_timeout, TUNE, "0s", .maximum = YEAR,
-         .flags = SCHEMA_CGI_ONLY),
-    POOL("request_body_timeout", DURATION, request_body_timeout, TUNE, "60s", .maximum = YEAR),
-    POOL("request_params_timeout", DURATION, request_params_timeout, TUNE, "10s", .maximum = YEAR),
+         .flags = SCHEMA_PROGRAMS),
+    POOL("request_body_timeout", DURATION, request_body_timeout, TUNE, "60s", .maximum = YEAR, .flags = SCHEMA_OWN),
+    POOL("request_params_timeout", DURATION, request_params_timeout, TUNE, "10s", .maximum = YEAR, .flags = SCHEMA_OWN),
     POOL("request_params_limit", SIZE, request_params_limit, TUNE, "2M", .minimum = 4 * KIB,
-         .maximum = 64 * MIB),
+         .maximum = 64 * MIB, .flags = SCHEMA_OWN),
     POOL("response_header_limit", SIZE, response_header_limit, TUNE, "64k", .minimum = 512,
-         .maximum = 16 * MIB, .flags = SCHEMA_CGI_ONLY),
+         .maximum = 16 * MIB, .flags = SCHEMA_SCRIPTS),
     POOL("response_holdback_timeout", DURATION, response_holdback_timeout, TUNE, "5s", .maximum = YEAR,
-         .flags = SCHEMA_CGI_ONLY),
-    POOL("keepalive_timeout", DURATION, keepalive_timeout, TUNE, "60s", .maximum = YEAR),
-    POOL("keepalive_connections", COUNT, keepalive_connections, TUNE, "128", .maximum = 16384),
+         .flags = SCHEMA_SCRIPTS),
+    POOL("keepalive_timeout", DURATION, keepalive_timeout, TUNE, "60s", .maximum = YEAR, .flags = SCHEMA_OWN),
+    POOL("keepalive_connections", COUNT, keepalive_connections, TUNE, "128", .maximum = 16384, .flags = SCHEMA_OWN),
     POOL("catch_workers_output", YESNO, catch_workers_output, TUNE, "no"),
     POOL("decorate_workers_output", YESNO, decorate_workers_output, TUNE, "yes"),
+    POOL("stop_signal", TEXT, stop_signal, REPLACE, "TERM", .flags = SCHEMA_NATIVE),
     LATER(POOL, "listen.acl_users"),
     LATER(POOL, "listen.acl_groups"),
     LATER(POOL, "pm.status_path"),
@@ -144,7 +144,6 @@ const struct schema_option schema_options[] = {
     LATER(POOL, "request_slowlog_trace_depth"),
     LATER(POOL, "queue_limit"),
     LATER(POOL, "queue_timeout"),
-    LATER(POOL, "stop_signal"),
     LATER(POOL, "stop_on_term"),
     LATER(POOL, "preload"),
     LATER(POOL, "capabilities"),
@@ -194,6 +193,19 @@ const char *schema_nearest(enum schema_scope scope, const char *name)
         }
     }
     return found;
+}
+
+unsigned schema_foreign(enum conf_kind kind)
+{
+    switch (kind) {
+    case CONF_KIND_CGI:
+        return SCHEMA_NATIVE;
+    case CONF_KIND_FASTCGI:
+        return SCHEMA_SCRIPTS | SCHEMA_OWN;
+    case CONF_KIND_STATUS:
+        break;
+    }
+    return SCHEMA_PROGRAMS | SCHEMA_SCRIPTS | SCHEMA_NATIVE;
 }
 
 const char *schema_type_name(enum schema_type type)
