@@ -52,7 +52,7 @@ master_SRC := $(call room,master, \
 	watch_table)
 serve_SRC := $(call room,serve, \
 	body connection crowd diagnostics holdback intake launch listener options orders output \
-	patience program request script status strangers streams verdict worker)
+	patience program request script shed status strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
 	argument exchange head place request source status table timing trace variables)
 

@@ -258,6 +258,27 @@ void listener_expire(struct worker *w, uint64_t now)
             ;
 }
 
+size_t listener_count(const struct worker *w)
+{
+    return w->listener == NULL ? 0 : w->listener->count;
+}
+
+int listener_socket(const struct worker *w, size_t i)
+{
+    return w->listener->fds[i];
+}
+
+unsigned listener_take(struct worker *w, size_t i, unsigned most)
+{
+    unsigned taken = 0;
+
+    /* A request may have made the worker leave meanwhile, and the listener go. */
+    while (taken < most && w->listener != NULL && w->listener->resume_at == 0 &&
+           accept_one(w, w->listener->fds[i]))
+        taken++;
+    return taken;
+}
+
 int listener_wait(struct worker *w)
 {
     struct epoll_event events[EVENTS];

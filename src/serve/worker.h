@@ -29,6 +29,7 @@ struct connection;
 struct request;
 struct listener;
 struct boards;
+struct shed;
 
 struct worker {
     struct options options;
@@ -41,6 +42,7 @@ struct worker {
     sd_event_source *orders; /* the channel's */
     struct listener *listener;
     struct boards *boards; /* kind = status: the pools it was told of */
+    struct shed *shed;     /* kind = shed */
 
     struct connection *connections; /* newest first */
     unsigned connection_count;
@@ -76,7 +78,7 @@ void worker_ended(struct worker *w);
 bool worker_has_descriptors(const struct worker *w);
 static inline bool worker_may_accept(const struct worker *w)
 {
-    return !w->leaving && w->in_hand == 0;
+    return !w->leaving && w->in_hand == 0 && w->options.kind != OPTIONS_SHED;
 }
 
 #endif
