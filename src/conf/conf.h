@@ -83,6 +83,8 @@ struct conf_pool {
     uint64_t pm_process_idle_timeout;   /* usec, never 0 */
     uint32_t pm_max_requests;           /* 0 no limit */
     uint64_t pm_max_memory;             /* bytes resident, 0 no limit */
+    uint32_t queue_limit;               /* connections, 0 no limit */
+    uint64_t queue_timeout;             /* usec, 0 none */
     uint64_t request_terminate_timeout; /* usec, 0 none */
     uint64_t request_body_timeout; /* usec, default 60 s: a client that stops sending, or reading */
     uint64_t request_params_timeout;    /* usec, default 10 s: from first byte to empty PARAMS */
