@@ -246,5 +246,6 @@ def salvo(world, pool, query, count, timeout=60.0):
                 answer = key.data.answer(timeout=10)
                 replies.append(Reply(answer.status, answer.body, answer.headers,
                                      time.monotonic() - began))
+                key.data.close()  # php-cgi serves nobody else before
     waiting.close()
     return replies
