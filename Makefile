@@ -43,8 +43,8 @@ host_SRC := $(call room,host, \
 board_SRC := $(call room,board, \
 	board doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
-	check gang gang_burial gang_card gang_hearing gang_settle lifecycle output plan policy \
-	ports throttle verdict worker)
+	check emergency gang gang_burial gang_card gang_hearing gang_settle gang_stock lifecycle \
+	output plan policy ports recycle throttle verdict window worker)
 report_SRC := $(call room,report, \
 	json query report rows summary text)
 master_SRC := $(call room,master, \

@@ -11,17 +11,7 @@
 
 bool gang_slot_served(const struct gang *g, uint32_t slot)
 {
-    struct board_snapshot snapshot;
-    bool served = false;
-
-    if (board_snapshot(g->board, &snapshot) < 0)
-        return false;
-    for (uint32_t i = 0; i < snapshot.slots; i++) {
-        if (snapshot.views[i].index == slot)
-            served = snapshot.views[i].requests > 0;
-    }
-    board_snapshot_clear(&snapshot);
-    return served;
+    return board_snapshot_slot(g->board, slot).requests > 0;
 }
 
 static void say_death(struct gang *g, const struct verdict *v, const struct verdict_facts *f,
@@ -84,9 +74,10 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
     gang_hear_unwatch(g, w, GANG_WATCH_REPORT, w->report);
     gang_hear_unwatch(g, w, GANG_WATCH_CHANNEL, w->channel);
     f.burial = gang_event(g, w, LIFECYCLE_EXITED, now);
-    /* Asked only where it matters: the answer costs a copy of the whole board. */
-    f.served = (f.lived < VERDICT_YOUNG || f.failing) && gang_slot_served(g, w->slot);
+    f.served = gang_slot_served(g, w->slot);
+    f.native = w->native.is;
     board_slot_release(g->board, w->slot);
+    gang_count_process(g, -1);
     worker_forget(w, &last.output);
     gang_hear_last_words(g, &last, now);
 

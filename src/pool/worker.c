@@ -56,6 +56,8 @@ int worker_start(struct worker *w, const struct plan *plan, const struct ports *
     w->drain_unsent = false;
     w->refused = false;
     w->boards = 0;
+    w->due = RECYCLE_NO;
+    w->recycle_at = 0;
     (void)worker_event(w, LIFECYCLE_SPAWNED, 0, now);
     return 0;
 }

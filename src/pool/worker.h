@@ -15,6 +15,7 @@
 #include "pool/lifecycle.h"
 #include "pool/output.h"
 #include "pool/plan.h"
+#include "pool/recycle.h"
 
 /* A worker that is not ready so long after its fork is given up (microseconds). */
 #define WORKER_START_TIMEOUT UINT64_C(30000000)
@@ -30,11 +31,13 @@ struct worker {
     int report; /* spawn's report pipe; -1 once the exec is known */
     int channel;
     struct output output;
-    uint64_t started;  /* monotonic */
-    uint64_t deadline; /* monotonic, CLOCK_NEVER when there is none */
-    bool drain_unsent; /* the channel was full when it was asked to leave */
-    bool refused;      /* its exec failed, and the gang's reason says why */
-    size_t boards;     /* status workers: how many boards it has been given */
+    uint64_t started;       /* monotonic */
+    uint64_t deadline;      /* monotonic, CLOCK_NEVER when there is none */
+    bool drain_unsent;      /* the channel was full when it was asked to leave */
+    bool refused;           /* its exec failed, and the gang's reason says why */
+    size_t boards;          /* status workers: how many boards it has been given */
+    enum recycle_cause due; /* to be replaced, and why */
+    uint32_t recycle_at;    /* when it has answered so many requests; 0: never */
 };
 
 /* An empty slot. */

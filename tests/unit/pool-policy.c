@@ -13,7 +13,8 @@ struct row {
     uint32_t wanted, start, retire;
 };
 
-#define STATIC(n) .pm = CONF_PM_STATIC, .max_children = (n)
+#define STATIC(n)                                                                                  \
+    .pm = CONF_PM_STATIC, .max_children = (n), .max_spawn_rate = 32, .allowed = POLICY_UNBOUNDED
 
 static const struct row rows[] = {
     {"a new pool tries a few", {STATIC(50)}, 50, 4, 0},
