@@ -76,7 +76,7 @@ struct gang {
     pid_t last_speaker;               /* … and which */
     struct board_card card;           /* counters, and all else as published last */
     struct board_card published;
-    struct log_limit deaths; /* of lines about deaths */
+    struct log_limit deaths;  /* of lines about deaths */
     struct log_limit opaques; /* of lines about workers that turned out to be opaque */
 };
 
