@@ -23,7 +23,8 @@ def pytest_configure(config):
             pytest.exit(f"{daemon.BUILD / program} is missing: run make first", 1)
 
 
-C_PROGRAMS = {"cgi": [], "fcgi-hello": ["-lfcgi"], "fcgi-threads": ["-lfcgi", "-pthread"]}
+C_PROGRAMS = {"cgi": [], "fcgi-hello": ["-lfcgi"], "fcgi-threads": ["-lfcgi", "-pthread"],
+              "misbehave": ["-lfcgi", "-pthread"]}
 
 
 def go_cache():
