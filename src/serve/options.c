@@ -108,12 +108,12 @@ static int read_texts(struct options *o, const struct settings *s, struct error 
         o->kind = OPTIONS_CGI;
     else if (strcmp(kind, "status") == 0)
         o->kind = OPTIONS_STATUS;
-    else if (strcmp(kind, "shed") == 0)
-        o->kind = OPTIONS_SHED;
     else
         return error_set(err, EINVAL, "setting kind: \"%s\" is none that ganger-worker serves",
                          kind);
 
+    if (settings_get_number(s, "shed", 0) != 0)
+        o->kind = OPTIONS_SHED;
     const char *folder = settings_get(s, "chdir", NULL);
     o->pool = strdup(settings_get(s, "pool", "?"));
     if (o->pool == NULL)

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who has waited too long?  The queue is first in, first out.  Of the connections that waited at one
- * moment, those still wait that have not been accepted since; so with a note of (time, waiting,
- * accepted by the whole pool) of queue_timeout ago, the difference is how many are overdue now.
- * Those that wait when the shedder starts are overdue: that is why it was started.
+ * The queue is looked at every few milliseconds.  Nothing is shed that has not waited for
+ * queue_timeout while this process watched; it is started before that time is over.
  *
  * `accepted` comes from the board, which the pool's own workers write: a wrong one sheds the wrong
  * number of this pool's own connections.  Workers of which nothing is known (opaque ones) count as
@@ -18,57 +16,21 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "host/queue.h"
+#include "host/queue_age.h"
 #include "serve/listener.h"
 #include "wire/response.h"
 
-#define NOTES 20 /* more than queue_timeout holds steps of STEP */
-#define STEP(timeout) ((timeout) / 16)
+#define STEP(timeout) ((timeout) / 16) /* QUEUE_AGE_NOTES of them are more than queue_timeout */
 #define TICK_MIN (5 * CLOCK_MSEC)
 #define TICK_MAX (100 * CLOCK_MSEC)
 #define TICK_LIMIT (20 * CLOCK_MSEC) /* when only queue_limit is set */
 #define TURN 256u                    /* accepted at once from one socket */
 
-struct note {
-    uint64_t when;
-    uint64_t waiting;
-    uint64_t accepted;
-};
-
 struct shed {
     sd_event_source *timer;
     struct queue *queue; /* NULL: unix sockets do not tell */
-    struct note notes[NOTES];
-    size_t first, count; /* a ring, oldest first */
+    struct queue_age age;
 };
-
-static const struct note *note_at(const struct shed *s, size_t i)
-{
-    return &s->notes[(s->first + i) % NOTES];
-}
-
-static void add_note(struct shed *s, const struct note *n)
-{
-    if (s->count == NOTES) {
-        s->first = (s->first + 1) % NOTES;
-        s->count--;
-    }
-    s->notes[(s->first + s->count++) % NOTES] = *n;
-}
-
-/* How many wait since `timeout` or longer. */
-static uint64_t overdue(const struct shed *s, const struct note *now, uint64_t timeout)
-{
-    for (size_t i = s->count; i > 0; i--) {
-        const struct note *then = note_at(s, i - 1);
-        if (now->when - then->when < timeout)
-            continue;
-        uint64_t gone = now->accepted - then->accepted;
-        uint64_t left =
-            now->accepted < then->accepted || gone >= then->waiting ? 0 : then->waiting - gone;
-        return left < now->waiting ? left : now->waiting;
-    }
-    return 0;
-}
 
 static uint64_t accepted_by_all(const struct worker *w)
 {
@@ -87,7 +49,7 @@ static void look(struct worker *w)
 {
     const struct options *o = &w->options;
     struct shed *s = w->shed;
-    struct note now = {.when = clock_monotonic()};
+    struct queue_note now = {.when = clock_monotonic()};
 
     for (size_t i = 0; i < listener_count(w); i++) {
         struct queue_length length;
@@ -102,13 +64,10 @@ static void look(struct worker *w)
     if (o->queue_limit > 0 && now.waiting > o->queue_limit)
         excess = now.waiting - o->queue_limit;
     if (o->queue_timeout > 0) {
-        if (s->count == 0)
-            add_note(s, &(struct note){0, now.waiting, now.accepted});
-        uint64_t late = overdue(s, &now, o->queue_timeout);
+        uint64_t late = queue_age_overdue(&s->age, &now, o->queue_timeout);
         if (late > excess)
             excess = late;
-        if (now.when - note_at(s, s->count - 1)->when >= STEP(o->queue_timeout))
-            add_note(s, &now);
+        queue_age_note(&s->age, &now, STEP(o->queue_timeout));
     }
     for (size_t i = 0; i < listener_count(w) && excess > 0; i++) {
         unsigned taken = listener_take(w, i, excess < TURN ? (unsigned)excess : TURN);

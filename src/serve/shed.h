@@ -3,7 +3,7 @@
 #define GANGER_SERVE_SHED_H
 
 /*
- * The shedder (kind = shed): a worker beside those of a full pool that answers requests with 503
+ * The shedder (setting "shed"): a worker beside those of a full pool that answers requests with 503
  * and Retry-After.  It takes what is too much and no more: connections that have waited longer
  * than queue_timeout, and those beyond queue_limit.  What is left in the queue keeps the other
  * workers busy, so that a pool that is overloaded serves as much as it ever can.
