@@ -39,21 +39,12 @@ conf_SRC := $(call room,conf, \
 	reading schema signal statement syntax value)
 host_SRC := $(call room,host, \
 	address capability channel client_block elf handover identity meter process \
-<<<<<<< Updated upstream
-	process_daemon process_pid queue reach socket socket_inode socket_path spawn spawn_child)
+	process_daemon process_pid queue queue_age reach socket socket_inode socket_path spawn spawn_child)
 board_SRC := $(call room,board, \
 	board doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
 	check emergency gang gang_burial gang_card gang_hearing gang_native gang_settle gang_stock lifecycle \
-	output native plan policy ports recycle throttle verdict window worker)
-=======
-	process_daemon process_pid queue queue_age socket socket_inode socket_path spawn spawn_child)
-board_SRC := $(call room,board, \
-	board doorbell mapping request sequence slot snapshot)
-pool_SRC := $(call room,pool, \
-	check gang gang_burial gang_card gang_hearing gang_settle lifecycle overload output plan policy \
-	ports throttle verdict worker)
->>>>>>> Stashed changes
+	output native overload plan policy ports recycle throttle verdict window worker)
 report_SRC := $(call room,report, \
 	json query report rows summary text)
 master_SRC := $(call room,master, \
