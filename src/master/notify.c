@@ -9,11 +9,13 @@
 
 static void describe(const struct crew_count *c, char out[TEXT_MAX])
 {
-    int used = snprintf(out, TEXT_MAX, "%zu pools, %u workers", c->pools, c->workers);
+    int used = snprintf(out, TEXT_MAX, "%zu pool%s, %u worker%s", c->pools,
+                        c->pools == 1 ? "" : "s", c->workers, c->workers == 1 ? "" : "s");
 
     if (c->failed + c->failing > 0 && used > 0 && used < TEXT_MAX)
-        (void)snprintf(out + used, (size_t)(TEXT_MAX - used), "; %zu failing, %zu failed",
-                       c->failing, c->failed);
+        (void)snprintf(out + used, (size_t)(TEXT_MAX - used),
+                       "; %zu cannot run, %zu failing: gangerctl status says why", c->failed,
+                       c->failing);
 }
 
 void notify_ready(struct notify *n, const struct crew_count *count)
