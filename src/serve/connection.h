@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <systemd/sd-event.h>
 #include "serve/output.h"
 #include "serve/request.h"
@@ -60,6 +61,11 @@ void connection_lost(struct connection *c);
 void connection_request_ended(struct connection *c, const struct request *r, bool broken);
 /* Idle and kept, or never heard of: may be closed in favour of another. */
 bool connection_is_idle(const struct connection *c);
+/* Do we read what it sends?  Not while a request's program or the peer itself takes nothing. */
+static inline bool connection_is_read(const struct connection *c)
+{
+    return (c->events & EPOLLIN) != 0;
+}
 /* The worker is leaving. */
 void connection_leave(struct connection *c);
 
