@@ -254,8 +254,9 @@ void listener_expire(struct worker *w, uint64_t now)
     l->resume_at = 0;
     /* The wake-up for what waits may have been ours: try without being told. */
     for (size_t i = 0; listener_is_open(w) && i < l->count; i++)
-        while (worker_may_accept(w) && listener_is_open(w) && accept_one(w, l->fds[i]))
-            ;
+        for (int k = 0; k < BURST && worker_may_accept(w) && listener_is_open(w); k++)
+            if (!accept_one(w, l->fds[i]))
+                break;
 }
 
 int listener_wait(struct worker *w)
