@@ -209,6 +209,7 @@ void connection_request_ended(struct connection *c, const struct request *r, boo
             c->discarded = 0;
         }
     }
+    c->broken |= broken;
     if (broken || !r->keep)
         c->closing = true;
 }

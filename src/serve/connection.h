@@ -36,6 +36,7 @@ struct connection {
     bool local;        /* unix: a full close shows as HUP; TCP: it has to be probed */
     bool dead;         /* over; the next tidying frees it */
     bool closing;      /* serve what is in hand, then close */
+    bool broken;       /* a response was cut: nothing may say that its id is complete */
     bool unread;       /* closing, though the peer has more to say that nobody reads */
     bool lingering;    /* shut down for writing; discarding what still comes */
     bool fin;          /* the peer has shut down its side … */

@@ -127,3 +127,14 @@ def test_a_reader_of_the_status_page_that_stops_reading(web):
         assert time.monotonic() - started < 5
         for i in range(1, 61):
             assert c.answer(i).status == 200
+
+
+def test_nothing_completes_a_response_that_was_cut(served):
+    """The connection stays for request 2; whatever the peer does to id 1, it gets no END_REQUEST."""
+    with Conn(served.web) as c:
+        c.send(whole(cgi_params(served.t, "ok&out=x&sleep=50&raise=9"), id_=1, flags=KEEP) +
+               whole(cgi_params(served.t, "sleep=1500&ok&out=y"), id_=2, flags=KEEP))
+        served.wait_log("killed in the middle")
+        c.send(begin(1, flags=KEEP) + record(ABORT, 1))
+        assert c.answer(2).body == b"y"
+        assert not c.until_closed()[1].ended
