@@ -201,11 +201,12 @@ static bool accept_one(struct worker *w, int listening)
     socklen_t length = sizeof from;
     char peer[CONNECTION_PEER];
 
-    if (!worker_has_descriptors(w))
-        crowd_make_room(w);
     if (!worker_has_descriptors(w)) {
-        pause_accepting(w, "too few file descriptors are left");
-        return false;
+        crowd_make_room(w);
+        if (!worker_has_descriptors(w)) {
+            pause_accepting(w, "too few file descriptors are left");
+            return false;
+        }
     }
     memset(&from, 0, sizeof from);
     int fd = accept4(listening, (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
