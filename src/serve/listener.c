@@ -163,10 +163,15 @@ static bool examine_peer(struct worker *w, const struct sockaddr_storage *from, 
     for (size_t i = 0; i < w->options.allowed_client_count; i++)
         if (client_block_matches(&w->options.allowed_clients[i], peer))
             return true;
-    if (log_limit_pass(&w->listener->refused, clock_monotonic(), 1, &held))
-        log_write(LOG_LEVEL_WARNING, w->options.pool,
-                  "connection from %s refused: not in listen.allowed_clients (%u more like it)",
-                  text, held);
+    if (!log_limit_pass(&w->listener->refused, clock_monotonic(), 1, &held))
+        return false;
+    if (held > 0)
+        log_write(LOG_LEVEL_NOTICE, w->options.pool, "%u refused connections were not logged",
+                  held);
+    log_write(LOG_LEVEL_WARNING, w->options.pool,
+              "connection from %s refused: not in listen.allowed_clients; add it if it is your web "
+              "server",
+              text);
     return false;
 }
 

@@ -205,6 +205,7 @@ def test_chaos(web):
   request_params_timeout = 2s
   response_holdback_timeout = 300ms
   keepalive_connections = 16
+  catch_workers_output = yes
 """ % web.root
     web.write(web.pool("web", text, listen=f'{{"{web.web}", "127.0.0.1:{port}"}}'))
     web.start()
