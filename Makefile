@@ -39,7 +39,7 @@ conf_SRC := $(call room,conf, \
 	check complaint conf default draft dump endpoint expand files list load prepare reading \
 	schema statement syntax value)
 host_SRC := $(call room,host, \
-	address capability channel client_block handover identity process process_daemon \
+	address capability channel client_block handover herald identity process process_daemon \
 	process_pid socket socket_inode socket_path spawn spawn_child)
 board_SRC := $(call room,board, \
 	board doorbell mapping request sequence slot snapshot)
@@ -49,7 +49,7 @@ pool_SRC := $(call room,pool, \
 report_SRC := $(call room,report, \
 	json query report rows summary text)
 master_SRC := $(call room,master, \
-	birth crew inspect journal master notify pid_files reap runtime_folder signals voice \
+	birth crew inspect journal loop master notify pid_files reap runtime_folder signals voice \
 	watch_table)
 serve_SRC := $(call room,serve, \
 	body connection crowd diagnostics holdback intake launch listener options orders output \

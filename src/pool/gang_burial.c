@@ -9,21 +9,6 @@
 /* Lines about deaths in one second, for one pool. */
 #define DEATHS_PER_SECOND 20
 
-bool gang_slot_served(const struct gang *g, uint32_t slot)
-{
-    struct board_snapshot snapshot;
-    bool served = false;
-
-    if (board_snapshot(g->board, &snapshot) < 0)
-        return false;
-    for (uint32_t i = 0; i < snapshot.slots; i++) {
-        if (snapshot.views[i].index == slot)
-            served = snapshot.views[i].requests > 0;
-    }
-    board_snapshot_clear(&snapshot);
-    return served;
-}
-
 static void say_death(struct gang *g, const struct verdict *v, const struct verdict_facts *f,
                       pid_t pid, uint64_t now)
 {
@@ -80,12 +65,12 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
                               .failing = throttle_failing(&g->throttle)};
     struct leftover last = {.pid = w->pid, .slot = w->slot, .serial = w->serial};
     bool refused = w->refused;
+    uint64_t started = w->started;
 
     gang_hear_unwatch(g, w, GANG_WATCH_REPORT, w->report);
     gang_hear_unwatch(g, w, GANG_WATCH_CHANNEL, w->channel);
     f.burial = gang_event(g, w, LIFECYCLE_EXITED, now);
-    /* Asked only where it matters: the answer costs a copy of the whole board. */
-    f.served = (f.lived < VERDICT_YOUNG || f.failing) && gang_slot_served(g, w->slot);
+    f.served = board_slot_requests(g->board, w->slot) > 0;
     board_slot_release(g->board, w->slot);
     worker_forget(w, &last.output);
     gang_hear_last_words(g, &last, now);
@@ -94,15 +79,17 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
     count(g, v.sort);
     say_death(g, &v, &f, last.pid, now);
     if (v.proof)
-        gang_proved(g);
+        gang_proved(g, started);
     if (v.blame == VERDICT_FAILED) {
         if (!refused)
             find_reason(g, &f, last.pid);
         gang_start_failed(g, now);
     } else if (v.blame == VERDICT_DIED && throttle_died(&g->throttle, now)) {
         find_reason(g, &f, last.pid);
-        gang_say(g, LOG_LEVEL_WARNING, "workers die faster than %u a second; starts are delayed",
-                 THROTTLE_RATE);
+        g->failed_at = now;
+        if (!f.failing)
+            gang_say(g, LOG_LEVEL_WARNING,
+                     "workers die faster than %u a second; starts are delayed", THROTTLE_RATE);
     }
 }
 
