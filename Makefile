@@ -13,6 +13,7 @@ BUILD ?= build
 # errors), fuzz (libFuzzer).  Each has a folder of its own.
 MODE ?= release
 PREFIX ?= /usr/local
+sysconfdir ?= /etc
 DESTDIR ?=
 # Turn warnings into errors with WERROR=-Werror; all test builds do.
 WERROR ?=
@@ -38,7 +39,7 @@ conf_SRC := $(call room,conf, \
 	check check_sizing complaint conf default draft dump endpoint expand files list load native prepare \
 	reading schema signal statement syntax value)
 host_SRC := $(call room,host, \
-	address capability channel client_block elf handover identity meter process \
+	address capability channel client_block elf handover herald identity meter process \
 	process_daemon process_pid queue queue_age reach socket socket_inode socket_path spawn spawn_child)
 board_SRC := $(call room,board, \
 	board doorbell mapping request sequence slot snapshot)
@@ -48,7 +49,7 @@ pool_SRC := $(call room,pool, \
 report_SRC := $(call room,report, \
 	json query report rows summary text)
 master_SRC := $(call room,master, \
-	birth crew inspect journal master notify pid_files reap runtime_folder signals voice \
+	birth crew inspect journal loop master notify pid_files reap runtime_folder signals voice \
 	watch_table)
 serve_SRC := $(call room,serve, \
 	body connection crowd diagnostics holdback intake launch listener options orders output \
@@ -271,6 +272,7 @@ bench:
 SBINDIR := $(DESTDIR)$(PREFIX)/sbin
 BINDIR := $(DESTDIR)$(PREFIX)/bin
 LIBDIR := $(DESTDIR)$(PREFIX)/lib/ganger
+CONFDIR := $(DESTDIR)$(sysconfdir)/ganger
 MANDIR := $(DESTDIR)$(PREFIX)/share/man
 DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/ganger
 SAMPLES := $(sort $(wildcard pools.d/*.conf))
@@ -286,6 +288,9 @@ install: all
 	install -m 644 $(SAMPLES) $(DOCDIR)/pools.d
 	set -e; for page in $(MANUALS); do \
 		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/}; done
+# A configuration that is there is never touched; uninstall leaves it, too.
+	install -d $(CONFDIR)/pools.d
+	test -e $(CONFDIR)/ganger.conf || install -m 644 etc/ganger.conf $(CONFDIR)/ganger.conf
 
 uninstall:
 	rm -f $(SBINDIR)/ganger $(BINDIR)/gangerctl $(LIBDIR)/ganger-worker
@@ -301,7 +306,7 @@ help:
 	@echo 'make            the programs, in $(BUILD)/'
 	@echo 'make demo       git, cgit and CGI scripts behind nginx on http://127.0.0.1:8080/'
 	@echo 'make check      everything that is tested'
-	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'make install    PREFIX=$(PREFIX) sysconfdir=$(sysconfdir) DESTDIR=$(DESTDIR)'
 	@echo 'make uninstall clean bench format'
 	@echo 'parts of check: asan clang fuzz fuzz-run unit unit-valgrind rooms tidy format-check'
 	@echo '                man-lint shell-lint'

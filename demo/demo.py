@@ -9,6 +9,7 @@ installs and builds first.
 import argparse
 import contextlib
 import hashlib
+import html
 import http.client
 import json
 import os
@@ -127,10 +128,12 @@ class Demo:
             "CGIT": first_existing(CGIT_PROGRAMS, "cgit"),
             "CGIT_STATIC": first_existing(CGIT_STATIC, "cgit's style sheet"),
             "LINKS": "\n".join(
-                f'<tr><td><a href="/{path}">/{path}</a></td><td>{text}</td></tr>'
+                f'<tr><td><a href="/{html.escape(path)}">/{html.escape(path)}</a></td>'
+                f"<td>{html.escape(text)}</td></tr>"
                 for path, text, _ in self.links()
+                if path != ""
             ),
-            "COMMANDS": "\n".join(self.commands()),
+            "COMMANDS": html.escape("\n".join(self.commands())),
         }
         for name in ("ganger.conf", "nginx.conf", "cgitrc", "www/index.html"):
             text = (HERE / name).read_text()
@@ -263,7 +266,7 @@ class Demo:
         return (
             f"git clone {self.url('git/demo.git')}",
             f"curl -F greeting=hello -F file=@/etc/passwd {self.url('cgi-bin/upload.py')}",
-            f"curl -N {self.url('cgi-bin/clock.pl?ticks=20')}",
+            f"curl -N '{self.url('cgi-bin/clock.pl?ticks=20')}'",
             f"{self.build / 'gangerctl'} -r {self.dir / 'run'} status",
         )
 

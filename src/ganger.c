@@ -17,9 +17,10 @@ static void usage(FILE *to)
                   "  -c FILE     read FILE (default " DEFAULT_CONFIG ")\n"
                   "  -t          test the configuration, all of it, and exit; -tt prints it too\n"
                   "  -D          become a daemon (default: stay in the foreground)\n"
-                  "  -p PIDFILE  write the pid there (default: ganger.pid in runtime_directory)\n"
+                  "  -p PIDFILE  write the pid there too (besides ganger.pid in runtime_directory)\n"
                   "  -S          strict: refuse to start when one pool cannot run\n"
-                  "  -v, -h      print the version, this help\n");
+                  "  -v, -h      print the version, this help\n"
+                  "See ganger(8) and ganger.conf(5); gangerctl(1) shows how the pools are.\n");
 }
 
 int main(int argc, char **argv)
@@ -39,6 +40,10 @@ int main(int argc, char **argv)
             options.daemonise = true;
             break;
         case 'p':
+            if (optarg[0] != '/') { /* -D leaves this folder */
+                (void)fprintf(stderr, "ganger: -p \"%s\": an absolute path is needed\n", optarg);
+                return MASTER_EXIT_USAGE;
+            }
             options.pid_file = optarg;
             break;
         case 'S':

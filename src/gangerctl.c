@@ -80,7 +80,7 @@ static int run_status(const char *directory, int argc, char **argv)
             fputs(usage_text, stdout);
             return CTL_OK;
         default:
-            return CTL_USAGE;
+            return argument_hint();
         }
     }
     if (argc - optind > 1)
@@ -144,7 +144,7 @@ static int set_value(struct ctl_request_options *o, const char **headers, const 
     case LONG_MAX_TIME:
         return argument_duration(&o->max_time, "--max-time", optarg);
     default:
-        return CTL_USAGE; /* getopt has said why */
+        return argument_hint(); /* getopt has said why */
     }
 }
 
@@ -219,7 +219,7 @@ int main(int argc, char **argv)
             puts("gangerctl " GANGER_VERSION);
             return CTL_OK;
         } else {
-            return CTL_USAGE;
+            return argument_hint();
         }
     }
     if (optind == argc) {

@@ -186,7 +186,9 @@ static int open_socket(const char *path, struct error *err)
         return error_errno(err, errno, "cannot make a socket for syslog");
     }
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-        r = error_errno(err, errno, "cannot reach syslog at %s (is a syslog daemon running?)",
+        r = error_errno(err, errno,
+                        "cannot reach syslog at %s (is a syslog daemon running? "
+                        "error_log can name a file instead)",
                         path);
     } else {
         r = descriptor_copy(fd);

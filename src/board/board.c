@@ -17,7 +17,6 @@
 int board_create(struct board **ret, const char *pool, uint32_t slots, struct error *err)
 {
     struct board *b = NULL;
-    struct board_header *header;
     struct board_card card = {0};
     int r;
 
@@ -29,12 +28,7 @@ int board_create(struct board **ret, const char *pool, uint32_t slots, struct er
     if (r < 0) {
         return r;
     }
-    header = mapping_header(b);
-    atomic_store_explicit(&header->version, BOARD_VERSION, memory_order_relaxed);
-    atomic_store_explicit(&header->slots, slots, memory_order_relaxed);
-    atomic_store_explicit(&header->slot_size, (uint32_t)sizeof(struct board_slot),
-                          memory_order_relaxed);
-    atomic_store_explicit(&header->magic, BOARD_MAGIC, memory_order_release);
+    mapping_brand(b);
     (void)snprintf(card.name, sizeof(card.name), "%s", pool);
     board_set_card(b, &card);
     *ret = b;
@@ -52,7 +46,8 @@ int board_reopen_readonly(const struct board *b, struct error *err)
     int fd;
 
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", b->fd);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: somebody may hold a lease on it, which an open() would wait for. */
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return error_errno(err, errno,
                            "cannot open the scoreboard read-only through %s (is /proc mounted?)",
@@ -100,6 +95,7 @@ uint32_t board_slots(const struct board *b)
 void board_set_card(struct board *b, const struct board_card *card)
 {
     if (b->writable) {
+        mapping_brand(b);
         board_sequence_store(&mapping_header(b)->card, card, sizeof(*card));
     }
 }

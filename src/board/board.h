@@ -51,6 +51,8 @@ struct board_glance {
     uint64_t accepted, requests;
 };
 struct board_glance board_snapshot_slot(const struct board *b, uint32_t i);
+/* How many requests its occupant says to have answered (clamped; gossip); 0 for an empty slot. */
+uint64_t board_slot_requests(const struct board *b, uint32_t i);
 /* The occupant is gone: fold, and leave the slot empty. */
 void board_slot_release(struct board *b, uint32_t i);
 

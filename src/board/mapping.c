@@ -172,6 +172,17 @@ int mapping_make(struct board **ret, const char *pool, uint32_t slots, struct er
     return 0;
 }
 
+void mapping_brand(struct board *b)
+{
+    struct board_header *header = mapping_header(b);
+
+    atomic_store_explicit(&header->version, BOARD_VERSION, memory_order_relaxed);
+    atomic_store_explicit(&header->slots, b->slots, memory_order_relaxed);
+    atomic_store_explicit(&header->slot_size, (uint32_t)sizeof(struct board_slot),
+                          memory_order_relaxed);
+    atomic_store_explicit(&header->magic, BOARD_MAGIC, memory_order_release);
+}
+
 void mapping_drop(struct board *b)
 {
     (void)munmap(b->memory, b->size);

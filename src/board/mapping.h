@@ -56,6 +56,9 @@ int mapping_make(struct board **ret, const char *pool, uint32_t slots, struct er
 /* Map a descriptor that came from elsewhere (it stays the caller's).  0, or negative when size,
  * seals or header are not a board's. */
 int mapping_adopt(struct board **ret, int fd, bool writable, struct error *err);
+/* Write what says that this is a board, and of which size: at first, and again whenever somebody is
+ * to attach, for the pool may have written over it and must not be shut out for ever by that. */
+void mapping_brand(struct board *b);
 /* Unmap, close, free. */
 void mapping_drop(struct board *b);
 

@@ -85,6 +85,7 @@ void board_slot_assign(struct board *b, uint32_t i, uint32_t generation, int32_t
         return;
     }
     slot = mapping_slot(b, i);
+    mapping_brand(b);
     slot_empty(b, slot);
     atomic_store_explicit(&slot->pid, pid, memory_order_relaxed);
     atomic_store_explicit(&slot->start_time, clock_wall(), memory_order_relaxed);
@@ -119,6 +120,17 @@ void board_slot_set_opaque(struct board *b, uint32_t i)
     if (i < b->slots && b->writable) {
         atomic_store_explicit(&mapping_slot(b, i)->opaque, 1, memory_order_release);
     }
+}
+
+uint64_t board_slot_requests(const struct board *b, uint32_t i)
+{
+    uint64_t value;
+
+    if (i >= b->slots) {
+        return 0;
+    }
+    value = atomic_load_explicit(&mapping_slot(b, i)->requests, memory_order_acquire);
+    return value < BOARD_COUNT_MAX ? value : BOARD_COUNT_MAX;
 }
 
 void board_slot_release(struct board *b, uint32_t i)

@@ -27,6 +27,8 @@ static int default_runtime_directory(struct draft *d)
     }
     /* No name under /tmp: whoever knows it can be there first. */
     struct place whole = draft_place(d, NULL, "runtime_directory", 0);
+    if (whole.file_name == NULL || whole.file_name[0] == '\0')
+        return 0; /* nothing could be read, which is mistake enough */
     if (!d->sources[schema_index(schema_find(SCHEMA_GLOBAL, "runtime_directory"))].line)
         complaint_error(d->box, &whole,
                         "runtime_directory is not set, and an ordinary user's "

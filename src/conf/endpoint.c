@@ -114,7 +114,9 @@ int endpoint_parse(struct endpoint *ret, const char *text, struct error *err)
     if (text_starts(text, "systemd:"))
         return refuse(err, text, "is not yet supported by this version of ganger");
     if (endpoint_is_relative_path(text))
-        return refuse(err, text, "is no address and no absolute path; write /run/…, or set prefix");
+        return refuse(err, text,
+                      "is no address and no absolute path; write /run/…, or set prefix "
+                      "(a TCP address reads 127.0.0.1:9000)");
     if (number_parse(text, UINT64_MAX, &port) != -EINVAL) {
         if (!parse_port(text, &port))
             return refuse(err, text, "is no port; ports are 1 to 65535");

@@ -97,7 +97,11 @@ static int open_regular(const char *path, const struct place *from, struct compl
         (S_ISREG(st->st_mode) &&
          ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) < 0 ||
           fstat(fd, st) < 0))) {
-        complaint_error(box, from, "cannot open %s: %s", path, strerror(errno));
+        if (from->line == 0) /* the line begins with its name already */
+            complaint_error(box, from, "cannot be opened: %s (option -c names another file)",
+                            strerror(errno));
+        else
+            complaint_error(box, from, "cannot open %s: %s", path, strerror(errno));
         descriptor_close(&fd);
         return -1;
     }

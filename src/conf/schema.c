@@ -100,7 +100,7 @@ const struct schema_option schema_options[] = {
          .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_PROGRAMS),
     POOL("process.priority", NUMBER, process_priority, REPLACE, NULL, .minimum = -20, .maximum = 19),
     POOL("process.dumpable", YESNO, process_dumpable, REPLACE, "no"),
-    POOL("rlimit_files", NUMBER, rlimit_files, REPLACE, NULL, .minimum = 16, .maximum = 1073741816),
+    POOL("rlimit_files", NUMBER, rlimit_files, REPLACE, NULL, .minimum = 32, .maximum = 1073741816),
     POOL("rlimit_core", LIMIT, rlimit_core, REPLACE, NULL),
     POOL("no_new_privileges", YESNO, no_new_privileges, REPLACE, "yes"),
     POOL("pm", WORD, pm, TUNE, "static", .words = managers),

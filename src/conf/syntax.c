@@ -81,8 +81,11 @@ static void complain_unknown(const char *name, bool in_pool, const struct place 
     else if (near != NULL)
         complaint_error(box, where, "unknown option %s; did you mean %s?", shown, near);
     else
-        complaint_error(box, where, "unknown option %s; ganger.conf(5) lists those there are",
-                        shown);
+        complaint_error(
+            box, where,
+            "unknown option %s; ganger.conf(5) lists those there are (if it belongs to the "
+            "value before it, that needs quotes)",
+            shown);
 }
 
 static void complain_syntax(const char *said, const struct place *where, struct complaint_box *box)

@@ -57,11 +57,8 @@ static int parse_word(const struct schema_option *o, const char *text, unsigned 
     unsigned ignored;
     char allowed[300] = "";
     size_t length = 0;
-    if (is_listed(o->later, text, &ignored)) {
-        error_set(err, EINVAL, "%s is not yet supported by this version of ganger", text);
-        return VALUE_INVALID;
-    }
-    if (is_listed(o->words, text, ret))
+    bool later = is_listed(o->later, text, &ignored);
+    if (!later && is_listed(o->words, text, ret))
         return 0;
     for (unsigned i = 0; o->words[i] != NULL; i++) {
         if (is_listed(o->later, o->words[i], &ignored))
@@ -70,6 +67,11 @@ static int parse_word(const struct schema_option *o, const char *text, unsigned 
                          o->words[i]);
         if (n > 0 && (size_t)n < sizeof allowed - length)
             length += (size_t)n;
+    }
+    if (later) {
+        error_set(err, EINVAL, "%s is not yet supported by this version of ganger; allowed: %s",
+                  text, allowed);
+        return VALUE_INVALID;
     }
     return refuse(err, text, "allowed: %s", allowed);
 }

@@ -29,11 +29,16 @@ static int wrong(const char *before, const char *word, const char *after)
     return CTL_USAGE;
 }
 
+int argument_hint(void)
+{
+    fputs("Try 'gangerctl -h'.\n", stderr);
+    return CTL_USAGE;
+}
+
 int argument_wrong(const char *before, const char *word, const char *after)
 {
     wrong(before, word, after);
-    fputs("Try 'gangerctl -h'.\n", stderr);
-    return CTL_USAGE;
+    return argument_hint();
 }
 
 int argument_duration(uint64_t *ret_usec, const char *option, const char *text)

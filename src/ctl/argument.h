@@ -18,6 +18,8 @@ int argument_role(uint16_t *ret, const char *text);
 int argument_stderr(enum ctl_stderr *ret, const char *text);
 /* Complain with `before`, the word escaped, `after`, and where to read more. */
 int argument_wrong(const char *before, const char *word, const char *after);
+/* Where to read more, when somebody else has complained. */
+int argument_hint(void);
 /* Complain about a word that is no subcommand: one that is yet to come, or one misspelt. */
 int argument_unknown(const char *word);
 

@@ -26,8 +26,13 @@ int place_parse(struct address *ret, const char *text, struct error *err)
         return error_set(err, EINVAL,
                          "'%s' is no place to connect to: name the socket that systemd listens on",
                          text_escape_fixed(shown, sizeof shown, text, strlen(text)));
-    if (!is_path(text) || (text[0] == '/' && strstr(text, "/..") == NULL))
-        return address_parse(ret, text, err);
+    if (!is_path(text) || (text[0] == '/' && strstr(text, "/..") == NULL)) {
+        int r = address_parse(ret, text, err);
+        if (r < 0 && text[0] != '\0' && strpbrk(text, "/@:[") == NULL)
+            error_set(err, -r, "no file '%s' is here, and an address reads 127.0.0.1:9000 or @name",
+                      text_escape_fixed(shown, sizeof shown, text, strlen(text)));
+        return r;
+    }
     char *whole = realpath(text, NULL);
     if (whole == NULL)
         return error_errno(err, errno, "cannot connect to %s",

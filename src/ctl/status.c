@@ -76,7 +76,7 @@ static const char *remedy(int rc)
     switch (-rc) {
     case EACCES:
     case EPERM:
-        return "; you may not connect: try as root, or as a member of the socket's group";
+        return "; try as root, or as a member of the socket's group";
     case ETIMEDOUT:
     case EAGAIN:
         return "; its status pool is too busy: try again";

@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -113,4 +114,71 @@ int channel_receive(int fd, struct channel_message *ret, int *ret_descriptor)
     *ret = message;
     *ret_descriptor = descriptor;
     return 0;
+}
+
+int channel_hear(int fd, struct channel_message *ret)
+{
+    char first;
+    struct iovec data = {.iov_base = &first, .iov_len = 1};
+    struct msghdr packet = {.msg_iov = &data, .msg_iovlen = 1};
+    int descriptor = -1;
+    ssize_t got;
+
+    do
+        got = recvmsg(fd, &packet, MSG_PEEK | MSG_DONTWAIT);
+    while (got < 0 && errno == EINTR);
+    if (got >= 0 && (packet.msg_flags & MSG_CTRUNC) != 0)
+        return CHANNEL_FOREIGN;
+    /* What was seen is what comes now: nobody else reads here. */
+    int r = channel_receive(fd, ret, &descriptor);
+    descriptor_close(&descriptor);
+    return r;
+}
+
+/* The child of abandon(): hold the channel until the master has let go of it. */
+static __attribute__((noreturn)) void undertake(int fd, int gate)
+{
+    char byte;
+
+    (void)dup3(fd, 0, 0);
+    if (gate != 1)
+        (void)dup3(gate, 1, 0);
+    (void)close_range(2, ~0u, 0);
+    while (read(1, &byte, 1) < 0 && errno == EINTR)
+        ;
+    _exit(0);
+}
+
+/* Whoever drops the last reference to a socket closes what waits in it; let it be a child's exit,
+ * where the kernel does not linger. */
+static void abandon(int *fd)
+{
+    int gate[2];
+
+    if (pipe2(gate, O_CLOEXEC) == 0) {
+        pid_t pid = fork();
+        if (pid == 0)
+            undertake(*fd, gate[0]);
+        if (pid > 0)
+            descriptor_close(fd);
+        descriptor_close(&gate[0]);
+        descriptor_close(&gate[1]);
+    }
+    *fd = -1; /* better one descriptor lost in a shortage than everything at a standstill */
+}
+
+void channel_close(int *fd)
+{
+    struct channel_message message;
+    int r = 0;
+
+    if (*fd < 0)
+        return;
+    (void)shutdown(*fd, SHUT_RDWR); /* nothing comes in behind our back */
+    while (r == 0 || r == -EPROTO)
+        r = channel_hear(*fd, &message);
+    if (r == CHANNEL_FOREIGN)
+        abandon(fd);
+    else
+        descriptor_close(fd);
 }

@@ -58,6 +58,16 @@ int channel_send(int fd, const struct channel_message *message, int descriptor);
 /* Receive one.  0; CHANNEL_EMPTY; CHANNEL_CLOSED at EOF; -EPROTO for a message of the wrong size (its
  * descriptors are closed).  *ret_descriptor is -1 or a close-on-exec descriptor, now the caller's. */
 int channel_receive(int fd, struct channel_message *ret, int *ret_descriptor);
+/*
+ * The same for the master's end, where nobody is to send descriptors: CHANNEL_FOREIGN when the next
+ * message brings some, and it stays where it is.  Taken over, they would have to be closed, and the
+ * last close of somebody else's descriptor waits as long as he likes (SO_LINGER, FUSE).
+ */
+enum { CHANNEL_FOREIGN = 3 };
+int channel_hear(int fd, struct channel_message *ret);
+/* Close the master's end.  Descriptors that wait in it unread are closed by a child that exits at
+ * once, to be reaped like any other. */
+void channel_close(int *fd);
 
 /* A sealed, read-only-to-be memfd with these bytes.  The descriptor, or negative. */
 int handover_seal(const void *data, size_t length, const char *name, struct error *err);

@@ -198,6 +198,7 @@ int socket_connect(const struct address *address, uint64_t timeout_usec, struct 
         return error_errno(err, -r, "cannot connect to %s%s", address->text,
                            r == -ECONNREFUSED ? " (nobody listens there)"
                            : r == -ENOENT     ? " (ganger or the pool is not running)"
+                           : r == -EACCES     ? " (the socket's mode does not let you)"
                                               : "");
     }
     return fd;

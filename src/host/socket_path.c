@@ -159,8 +159,8 @@ static int dress(const struct place *place, const struct socket_plan *plan, int 
                          place->path);
     if ((plan->owner != (uid_t)-1 || plan->group != (gid_t)-1) &&
         fchownat(file, "", plan->owner, plan->group, AT_EMPTY_PATH) < 0)
-        return error_errno(err, errno, "cannot give the socket %s to user %d, group %d%s",
-                           place->path, (int)plan->owner, (int)plan->group,
+        return error_errno(err, errno, "cannot give the socket %s its listen.owner and group%s",
+                           place->path,
                            errno == EPERM ? " (only root can; leave listen.owner and listen.group "
                                             "out, or name a group you are in)"
                                           : "");

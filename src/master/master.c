@@ -24,6 +24,7 @@
 #include "master/crew.h"
 #include "master/inspect.h"
 #include "master/journal.h"
+#include "master/loop.h"
 #include "master/notify.h"
 #include "master/pid_files.h"
 #include "master/reap.h"
@@ -112,7 +113,7 @@ static void stop(struct master *m, enum gang_stop_how how)
     if (m->stopping && how <= m->how)
         return;
     if (!m->stopping)
-        notify_stopping(words[how]);
+        notify_stopping(&m->notice, words[how]);
     m->stopping = true;
     m->how = how;
     log_write(LOG_LEVEL_NOTICE, NULL, "%s", words[how]);
@@ -268,12 +269,16 @@ static int start_loop(struct master *m, struct error *err)
                                m); /* once: children we were born with */
     if (r < 0)
         return error_errno(err, -r, "the event loop");
+    r = notify_open(&m->notice, m->loop, err);
+    if (r < 0)
+        return r;
     birth_close_up();
     return 0;
 }
 
 static void stop_loop(struct master *m)
 {
+    notify_close(&m->notice);
     m->patience = sd_event_source_disable_unref(m->patience);
     m->again = sd_event_source_disable_unref(m->again);
     m->loop = sd_event_unref(m->loop);
@@ -334,14 +339,10 @@ static const struct stage {
 static int serve(struct master *m)
 {
     log_write(LOG_LEVEL_NOTICE, NULL, "ganger is running, pid %d", (int)getpid());
-    int r = sd_event_loop(m->loop);
-    if (r < 0) {
-        log_write(LOG_LEVEL_ALERT, NULL, "the event loop failed: %s", strerror(-r));
-        return MASTER_EXIT_CANNOT;
-    }
-    if (r == MASTER_EXIT_OK)
+    int status = loop_run(m->loop, MASTER_EXIT_CANNOT);
+    if (status == MASTER_EXIT_OK)
         log_write(LOG_LEVEL_NOTICE, NULL, "exiting, bye-bye!");
-    return r;
+    return status;
 }
 
 static int run_stages(struct master *m)

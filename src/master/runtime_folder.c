@@ -29,7 +29,8 @@ static int check(int fd, const char *path, struct error *err)
 int runtime_folder_make(const char *path, struct error *err)
 {
     if (mkdir(path, 0755) < 0 && errno != EEXIST)
-        return error_errno(err, errno, "cannot make runtime_directory %s", path);
+        return error_errno(err, errno, "cannot make runtime_directory %s%s", path,
+                           errno == ENOENT ? " (make the folder above it, or name another)" : "");
 
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)

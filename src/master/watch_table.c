@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include "base/clock.h"
 
 struct entry {
     sd_event_source *source; /* NULL: free */
@@ -47,6 +48,22 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
     struct gang_watch watch = e->watch; /* the entry may be removed by what follows */
     e->fired(e->cookie, &watch);
     return 0;
+}
+
+/*
+ * How often a descriptor may fire in a tenth of a second; then it waits for the next.  What does not
+ * change as fast keeps nobody busy, and one that floods cannot turn the loop into its own.
+ */
+static void limit_rate(sd_event_source *source, enum gang_watch_kind kind)
+{
+    static const unsigned bursts[] = {
+        [GANG_WATCH_BELL] = 20,
+        [GANG_WATCH_REPORT] = 20,
+        [GANG_WATCH_CHANNEL] = 20,
+        [GANG_WATCH_OUTPUT] = 5,
+    };
+
+    (void)sd_event_source_set_ratelimit(source, 100 * CLOCK_MSEC, bursts[kind]);
 }
 
 static int find_entry(struct watch_table *t, int fd, struct entry **ret)
@@ -100,6 +117,7 @@ int watch_table_set(struct watch_table *t, const struct gang_watch *w, watch_fir
     r = sd_event_add_io(t->loop, &e->source, w->fd, events, on_io, e);
     if (r < 0)
         return r;
+    limit_rate(e->source, w->kind);
     e->watch = *w;
     e->fired = fired;
     e->cookie = cookie;

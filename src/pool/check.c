@@ -100,8 +100,8 @@ int check_identity(struct identity *ret, const struct conf_pool *pool,
         return r == IDENTITY_UNKNOWN ? CHECK_REFUSED : r;
     if ((ret->uid == 0 || ret->gid == 0) && !pool->allow_root) {
         (void)error_set(err, EPERM,
-                        "%s = \"%s\" is root: set another one, or `allow_root = true' when its "
-                        "programs must run as root",
+                        "%s = \"%s\": programs do not run as root; name another account, or set "
+                        "`allow_root = yes' when they must",
                         ret->uid == 0 ? "user" : "group",
                         ret->uid == 0         ? user
                         : pool->group != NULL ? pool->group
@@ -138,6 +138,33 @@ static void check_who(struct findings *f)
 
 /* ---- where ---- */
 
+/* What to do about a path that is not there; other errors speak for themselves. */
+static const char *absent(const char *what)
+{
+    return errno == ENOENT || errno == ENOTDIR ? what : "";
+}
+
+/* A socket that only root may connect to is hardly meant: web servers run as somebody else. */
+static void check_reach(struct findings *f, const char *path)
+{
+    const struct conf_pool *p = f->pool;
+    uid_t owner = 0;
+    gid_t group = 0;
+
+    if (!f->context->root || p->kind == CONF_KIND_STATUS)
+        return;
+    if ((p->listen_owner != NULL && identity_user(p->listen_owner, &owner, NULL) != 0) ||
+        (p->listen_group != NULL && identity_group(p->listen_group, &group, NULL) != 0))
+        return; /* a mistake that is reported elsewhere */
+    bool reached = (owner != 0 && (p->listen_mode & 0200) != 0) ||
+                   (group != 0 && (p->listen_mode & 0020) != 0) || (p->listen_mode & 0002) != 0;
+    if (!reached)
+        find(f, true,
+             "listen = \"%s\": only root can connect to it (mode %04o); set listen.group to the "
+             "web server's group, such as \"www-data\"",
+             path, (unsigned)p->listen_mode);
+}
+
 static void check_parent(struct findings *f, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -154,7 +181,8 @@ static void check_parent(struct findings *f, const char *path)
     bool ours =
         f->context->runtime_directory != NULL && strcmp(parent, f->context->runtime_directory) == 0;
     if (!ours && stat(parent, &st) < 0)
-        find(f, false, "listen = \"%s\": the folder %s: %s", path, parent, strerror(errno));
+        find(f, false, "listen = \"%s\": the folder %s: %s%s", path, parent, strerror(errno),
+             absent("; make it, or use one that is there"));
     else if (!ours && !S_ISDIR(st.st_mode))
         find(f, false, "listen = \"%s\": %s is not a folder", path, parent);
     free(parent);
@@ -174,8 +202,10 @@ static void check_listen(struct findings *f)
         else if (address.family == ADDRESS_SYSTEMD)
             find(f, false, "listen = \"%s\": sockets handed over by systemd are not yet supported",
                  text);
-        else if (address.family == ADDRESS_UNIX)
+        else if (address.family == ADDRESS_UNIX) {
             check_parent(f, address.text);
+            check_reach(f, address.text);
+        }
     }
     if (f->pool->listen_backlog > 0 && limit > 0 && f->pool->listen_backlog > limit)
         find(f, true,
@@ -227,7 +257,8 @@ static void check_folder(struct findings *f, const char *option, const char *pat
     if (full == NULL)
         return;
     if (stat(full, &st) < 0)
-        find(f, false, "%s = \"%s\": %s", option, full, strerror(errno));
+        find(f, false, "%s = \"%s\": %s%s", option, full, strerror(errno),
+             absent("; make the folder, or correct the path"));
     else if (!S_ISDIR(st.st_mode))
         find(f, false, "%s = \"%s\" is not a folder", option, full);
     free(full);
@@ -243,7 +274,8 @@ static void check_command(struct findings *f)
     if (full == NULL)
         return;
     if (stat(full, &st) < 0)
-        find(f, false, "command = {\"%s\"}: %s", full, strerror(errno));
+        find(f, false, "command = {\"%s\"}: %s%s", full, strerror(errno),
+             absent("; install the program, or correct the path"));
     else if (!S_ISREG(st.st_mode))
         find(f, false, "command = {\"%s\"} is not a file", full);
     else if ((st.st_mode & 0111) == 0)

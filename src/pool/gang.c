@@ -211,11 +211,14 @@ void gang_start_failed(struct gang *g, uint64_t now)
     if (throttle_failed(&g->throttle, now))
         gang_say(g, LOG_LEVEL_WARNING, "is failing: %s; trying again in %llu ms, then less often",
                  g->reason, (unsigned long long)(g->throttle.pause / CLOCK_MSEC));
+    g->failed_at = now;
     g->next_look = now + GANG_LOOK_EVERY;
 }
 
-void gang_proved(struct gang *g)
+void gang_proved(struct gang *g, uint64_t started)
 {
+    if (throttle_failing(&g->throttle) && started <= g->failed_at)
+        return;
     g->proven = true;
     if (!throttle_proved(&g->throttle))
         return;

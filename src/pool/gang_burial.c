@@ -70,6 +70,7 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
                               .failing = throttle_failing(&g->throttle)};
     struct leftover last = {.pid = w->pid, .slot = w->slot, .serial = w->serial};
     bool refused = w->refused;
+    uint64_t started = w->started;
 
     gang_hear_unwatch(g, w, GANG_WATCH_REPORT, w->report);
     gang_hear_unwatch(g, w, GANG_WATCH_CHANNEL, w->channel);
@@ -85,15 +86,17 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
     count(g, v.sort);
     say_death(g, &v, &f, last.pid, now);
     if (v.proof)
-        gang_proved(g);
+        gang_proved(g, started);
     if (v.blame == VERDICT_FAILED) {
         if (!refused)
             find_reason(g, &f, last.pid);
         gang_start_failed(g, now);
     } else if (v.blame == VERDICT_DIED && throttle_died(&g->throttle, now)) {
         find_reason(g, &f, last.pid);
-        gang_say(g, LOG_LEVEL_WARNING, "workers die faster than %u a second; starts are delayed",
-                 THROTTLE_RATE);
+        g->failed_at = now;
+        if (!f.failing)
+            gang_say(g, LOG_LEVEL_WARNING,
+                     "workers die faster than %u a second; starts are delayed", THROTTLE_RATE);
     }
 }
 

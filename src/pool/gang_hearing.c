@@ -59,7 +59,7 @@ void gang_hear_report(struct gang *g, struct worker *w, uint64_t now)
 static void end_channel(struct gang *g, struct worker *w)
 {
     gang_hear_unwatch(g, w, GANG_WATCH_CHANNEL, w->channel);
-    descriptor_close(&w->channel);
+    channel_close(&w->channel);
     w->drain_unsent = false;
 }
 
@@ -67,14 +67,19 @@ void gang_hear_words(struct gang *g, struct worker *w, uint64_t now)
 {
     for (int i = 0; i < TURN && w->channel >= 0; i++) {
         struct channel_message message;
-        int descriptor = -1;
-        int r = channel_receive(w->channel, &message, &descriptor);
+        int r = channel_hear(w->channel, &message);
 
-        descriptor_close(&descriptor); /* nobody asked for one */
         if (r == CHANNEL_EMPTY)
             return;
         if (r == -EPROTO)
             continue;
+        if (r == CHANNEL_FOREIGN) {
+            gang_say(g, LOG_LEVEL_WARNING,
+                     "worker %d sent descriptors, which no worker does; killed", (int)w->pid);
+            end_channel(g, w);
+            (void)gang_event(g, w, LIFECYCLE_KILL, now);
+            return;
+        }
         if (r != 0) { /* it closed its end; what that means, its exit will tell */
             end_channel(g, w);
             return;

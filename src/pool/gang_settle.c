@@ -19,6 +19,8 @@ static int start_one(struct gang *g, struct worker *w, uint64_t now)
     struct error err = ERROR_NONE;
     uint32_t serial = ++g->last_serial == 0 ? ++g->last_serial : g->last_serial;
 
+    /* The last occupant may have written over the whole board: all of ours is written anew. */
+    memset(&g->published, 0, sizeof(g->published));
     board_slot_assign(g->board, w->slot, serial, 0);
     int r = worker_start(w, &g->plan, &g->ports, board_fd(g->board), g->bell[1], serial, now, &err);
     if (r < 0) {
@@ -116,10 +118,10 @@ static void look_for_proof(struct gang *g, uint64_t now)
     for (uint32_t i = 0; i < g->slots; i++) {
         struct worker *w = &g->workers[i];
 
-        if (w->state != LIFECYCLE_SERVING)
+        if (w->state != LIFECYCLE_SERVING || w->started <= g->failed_at)
             continue;
-        if (now - w->started >= THROTTLE_PROOF || gang_slot_served(g, w->slot)) {
-            gang_proved(g);
+        if (now - w->started >= THROTTLE_PROOF || board_slot_requests(g->board, w->slot) > 0) {
+            gang_proved(g, w->started);
             return;
         }
     }

@@ -57,6 +57,7 @@ struct gang {
     uint32_t posts; /* slots of ordinary workers: max_children and a surplus for replacing */
     uint32_t last_serial;
     struct throttle throttle;
+    uint64_t failed_at; /* monotonic: the last failure; only a later start can prove anything */
     struct leftover leftovers[GANG_LEFTOVERS];
     size_t leftover_count;
     struct gang *const *fed; /* boards for status workers; borrowed */
@@ -87,10 +88,11 @@ __attribute__((format(printf, 2, 3))) void gang_set_reason(struct gang *g, const
 /* Let `event` happen to a worker, with what follows from it for the gang. */
 enum lifecycle_action gang_event(struct gang *g, struct worker *w, enum lifecycle_event event,
                                  uint64_t now);
-/* A start failed: g->reason says why. */
+/* A start failed, or workers die too fast: g->reason says why. */
 void gang_start_failed(struct gang *g, uint64_t now);
-/* A worker proved that the pool can serve. */
-void gang_proved(struct gang *g);
+/* A worker that was started at `started` proved that the pool can serve.  One from before the last
+ * failure proves nothing about starts: it would end the throttle's pauses for ever. */
+void gang_proved(struct gang *g, uint64_t started);
 
 /* Watch or stop watching one descriptor of a worker. */
 int gang_hear_watch(struct gang *g, const struct worker *w, enum gang_watch_kind kind, int fd,

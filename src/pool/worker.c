@@ -158,7 +158,7 @@ void worker_forget(struct worker *w, struct output *ret_output)
     *ret_output = w->output;
     descriptor_close(&w->pidfd);
     descriptor_close(&w->report);
-    descriptor_close(&w->channel);
+    channel_close(&w->channel);
     worker_init(w, w->slot);
 }
 

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include "base/clock.h"
 #include "base/descriptor.h"
@@ -210,6 +209,7 @@ void connection_request_ended(struct connection *c, const struct request *r, boo
             c->discarded = 0;
         }
     }
+    c->broken |= broken;
     if (broken || !r->keep)
         c->closing = true;
 }
@@ -304,6 +304,16 @@ static void rest(struct connection *c)
     }
 }
 
+/* The peer could not say more while we did not read: its time begins now. */
+static void note_reading(struct connection *c)
+{
+    uint64_t now = clock_monotonic();
+
+    c->collecting_since = now;
+    for (struct request *r = c->requests; r != NULL; r = r->next)
+        r->body_at = now;
+}
+
 static void watch(struct connection *c)
 {
     uint32_t wanted = 0;
@@ -321,6 +331,8 @@ static void watch(struct connection *c)
         r = sd_event_source_set_io_events(c->io, wanted);
     else
         return;
+    if (c->io != NULL && (wanted & EPOLLIN) && !connection_is_read(c))
+        note_reading(c);
     c->events = wanted;
     if (r < 0)
         connection_lost(c);

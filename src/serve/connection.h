@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <systemd/sd-event.h>
 #include "serve/output.h"
 #include "serve/request.h"
@@ -35,6 +36,7 @@ struct connection {
     bool local;        /* unix: a full close shows as HUP; TCP: it has to be probed */
     bool dead;         /* over; the next tidying frees it */
     bool closing;      /* serve what is in hand, then close */
+    bool broken;       /* a response was cut: nothing may say that its id is complete */
     bool unread;       /* closing, though the peer has more to say that nobody reads */
     bool lingering;    /* shut down for writing; discarding what still comes */
     bool fin;          /* the peer has shut down its side … */
@@ -60,6 +62,11 @@ void connection_lost(struct connection *c);
 void connection_request_ended(struct connection *c, const struct request *r, bool broken);
 /* Idle and kept, or never heard of: may be closed in favour of another. */
 bool connection_is_idle(const struct connection *c);
+/* Do we read what it sends?  Not while a request's program or the peer itself takes nothing. */
+static inline bool connection_is_read(const struct connection *c)
+{
+    return (c->events & EPOLLIN) != 0;
+}
 /* The worker is leaving. */
 void connection_leave(struct connection *c);
 

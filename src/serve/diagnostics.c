@@ -98,6 +98,6 @@ void diagnostics_end(struct request *r)
 
 void diagnostics_malformed(struct request *r, const struct error *err)
 {
-    log_write(LOG_LEVEL_WARNING, r->worker->options.pool,
-              "%s wrote a malformed header: %s; the client gets 502", r->label, err->text);
+    log_write(LOG_LEVEL_WARNING, r->worker->options.pool, "%s wrote a %s; the client gets 502",
+              r->label, err->text);
 }

@@ -35,14 +35,23 @@ int holdback_release(struct request *r)
 
 void holdback_drop(struct request *r)
 {
+    r->holding = false;
     bytes_clear(&r->held);
+}
+
+/* All that is held for requests of this connection may be let go at the same moment. */
+static bool crowded(const struct request *r, size_t more)
+{
+    for (const struct request *other = r->connection->requests; other != NULL; other = other->next)
+        more += bytes_held(&other->held);
+    return more > HOLDBACK_CONNECTION_MAX;
 }
 
 int holdback_pass(struct request *r, const void *data, size_t length)
 {
     int e;
 
-    if (r->holding && (!body_to_come(r) || length > bytes_room(&r->held)) &&
+    if (r->holding && (!body_to_come(r) || length > bytes_room(&r->held) || crowded(r, length)) &&
         (e = holdback_release(r)) < 0)
         return e;
     if (r->holding)

@@ -8,7 +8,8 @@
  * ever for the rest of the body.  So the response is held back while the server still has body to
  * send, until one of these comes first:
  *
- *   the body is complete; the program has ended; HOLDBACK_MAX bytes are held; or no byte of the body
+ *   the body is complete; the program has ended; HOLDBACK_MAX bytes are held, or
+ *   HOLDBACK_CONNECTION_MAX for all requests of the connection; or no byte of the body
  *   has come in or been read by the program for response_holdback_timeout (a client that waits for
  *   the first half of the answer before it sends the second half of its question, or a program
  *   that does not want the body).
@@ -21,6 +22,7 @@
 #include "serve/request.h"
 
 #define HOLDBACK_MAX (512u << 10)
+#define HOLDBACK_CONNECTION_MAX (2u << 20) /* well below OUTPUT_MAX */
 
 /* The program was started: hold its response when there is body to come. */
 void holdback_begin(struct request *r);
@@ -30,7 +32,7 @@ int holdback_pass(struct request *r, const void *data, size_t length);
 int holdback_check(struct request *r);
 /* The program is over and its answer is good: let go.  0 or negative. */
 int holdback_release(struct request *r);
-/* Forget what is held: the client gets something else. */
+/* Forget what is held: the client gets something else, or has left. */
 void holdback_drop(struct request *r);
 uint64_t holdback_deadline(const struct request *r);
 

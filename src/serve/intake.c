@@ -52,6 +52,36 @@ static int take_request(struct connection *c, struct reader_event *ev)
     return 0;
 }
 
+/* One line about a peer, but no more than a few a second. */
+static void complain(struct connection *c, const char *what)
+{
+    struct worker *w = c->worker;
+    unsigned held;
+
+    if (!log_limit_pass(&w->illegal, clock_monotonic(), 5, &held))
+        return;
+    if (held > 0)
+        log_write(LOG_LEVEL_NOTICE, w->options.pool, "%u lines about connections were held back",
+                  held);
+    log_write(LOG_LEVEL_WARNING, w->options.pool, "connection from %s %s", c->peer, what);
+}
+
+static void refused(struct connection *c, const struct reader_event *ev)
+{
+    char text[96];
+
+    if (ev->protocol_status == FCGI_UNKNOWN_ROLE)
+        snprintf(text, sizeof text,
+                 "asked for role %u; only Responder (1) and Authorizer (2) are served", ev->role);
+    else
+        snprintf(text, sizeof text, "began more requests at once than one connection may have");
+    if (ev->protocol_status != FCGI_REQUEST_COMPLETE)
+        complain(c, text);
+    /* A server without KEEP_CONN waits for the close; another id beside it goes on. */
+    if (!(ev->flags & FCGI_KEEP_CONN) && ev->protocol_status != FCGI_CANT_MPX_CONN)
+        c->closing = c->unread = true;
+}
+
 static int act(struct connection *c, struct reader_event *ev)
 {
     struct request *r;
@@ -82,9 +112,9 @@ static int act(struct connection *c, struct reader_event *ev)
             request_abort(r);
         break;
     case READER_REFUSED:
-        /* A server without KEEP_CONN waits for the close; another id beside it goes on. */
-        if (!(ev->flags & FCGI_KEEP_CONN) && ev->protocol_status != FCGI_CANT_MPX_CONN)
-            c->closing = c->unread = true;
+        refused(c, ev);
+        if (c->broken) /* and about to be closed */
+            break;
         return output_end_request(&c->output, ev->id, ev->app_status, ev->protocol_status);
     case READER_VALUES: {
         int result = answer_values(c, ev->params);
@@ -99,14 +129,12 @@ static int act(struct connection *c, struct reader_event *ev)
 
 static void illegal(struct connection *c, const struct error *err)
 {
-    struct worker *w = c->worker;
-    unsigned held;
+    char text[ERROR_TEXT_MAX + 16];
 
-    atomic_fetch_add_explicit(&board_own_slot(w->board)->protocol_errors, 1, memory_order_relaxed);
-    if (log_limit_pass(&w->illegal, clock_monotonic(), 5, &held))
-        log_write(LOG_LEVEL_WARNING, w->options.pool,
-                  "connection from %s closed: %s (%u more such lines held back)", c->peer,
-                  err->text, held);
+    atomic_fetch_add_explicit(&board_own_slot(c->worker->board)->protocol_errors, 1,
+                              memory_order_relaxed);
+    snprintf(text, sizeof text, "closed: %s", err->text);
+    complain(c, text);
     connection_lost(c);
 }
 

@@ -51,18 +51,22 @@ static void refuse(struct launch *l, unsigned status, const char *why)
 {
     struct request *r = l->r;
     struct worker *w = r->worker;
+    const char *what =
+        l->wanted == NULL || *l->wanted == '\0' ? l->facts.script_filename : l->wanted;
     char name[LABEL_PATH];
     unsigned held;
 
+    if (what == NULL || *what == '\0')
+        what = "request without SCRIPT_FILENAME";
+    if (r->params == NULL)
+        what = "request";
     if (log_limit_pass(&w->refused, clock_monotonic(), 20, &held)) {
         if (held > 0)
             log_write(LOG_LEVEL_NOTICE, w->options.pool, "%u refused requests were not logged",
                       held);
-        log_write(
-            status == 404 ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, w->options.pool, "%s: %u %s: %s",
-            l->wanted == NULL ? "request"
-                              : text_escape_fixed(name, sizeof name, l->wanted, strlen(l->wanted)),
-            status, response_reason(status), why);
+        log_write(status == 404 ? LOG_LEVEL_NOTICE : LOG_LEVEL_WARNING, w->options.pool,
+                  "%s: %u %s: %s", text_escape_fixed(name, sizeof name, what, strlen(what)), status,
+                  response_reason(status), why);
     }
     r->started = clock_monotonic();
     board_request_begin(w->board, r->started, l->facts.method,
@@ -157,10 +161,11 @@ static const char *remedy(int number, bool file_there)
     switch (number) {
     case ENOENT:
     case ENOTDIR:
-        return file_there ? "the interpreter in its first line is missing (or its loader is)"
-                          : "the file is gone";
+        return file_there
+                   ? "the interpreter that its first line names is missing (or its loader is)"
+                   : "the file is gone";
     case ENOEXEC:
-        return "it is no program: does its first line lack \"#!\"?";
+        return "it is neither a script that begins with \"#!\" nor a binary for this machine";
     case EACCES:
     case EPERM:
         return "is it on a noexec mount, or its interpreter or folder closed to the pool's user?";
@@ -186,7 +191,8 @@ static void refuse_start(struct launch *l, const char *path, const struct spawn_
     bool there = access(path, F_OK) == 0;
     char text[ERROR_TEXT_MAX + 128];
 
-    snprintf(text, sizeof text, "cannot start: %s; %s", err->text, remedy(report->number, there));
+    snprintf(text, sizeof text, "cannot start: %s; %s",
+             exec_step ? strerror(report->number) : err->text, remedy(report->number, there));
     refuse(l, launch_status(report->number, exec_step, command, there), text);
 }
 
@@ -262,15 +268,18 @@ void launch(struct request *r)
     struct launch *l = NULL;
     struct error err = ERROR_NONE;
 
-    if (r->too_large || (l = calloc(1, sizeof *l)) == NULL) {
-        if (r->too_large)
-            log_write(LOG_LEVEL_WARNING, r->worker->options.pool,
-                      "request refused with 431: its parameters are over the limit; raise "
-                      "request_params_limit if they are meant");
-        request_answer(r, r->too_large ? 431 : 503);
+    if ((l = calloc(1, sizeof *l)) == NULL) {
+        request_answer(r, 503);
         return;
     }
     l->r = r;
+    if (r->too_large) {
+        refuse(l, 431,
+               "its parameters are too large; raise request_params_limit if they are meant "
+               "(one name: 1 KiB, one value: 128 KiB at most)");
+        free(l);
+        return;
+    }
     int e = environ_request(r->params, &l->facts, &err);
     r->head = strcmp(l->facts.method, "HEAD") == 0;
     if (e != ENVIRON_OK) {

@@ -163,10 +163,15 @@ static bool examine_peer(struct worker *w, const struct sockaddr_storage *from, 
     for (size_t i = 0; i < w->options.allowed_client_count; i++)
         if (client_block_matches(&w->options.allowed_clients[i], peer))
             return true;
-    if (log_limit_pass(&w->listener->refused, clock_monotonic(), 1, &held))
-        log_write(LOG_LEVEL_WARNING, w->options.pool,
-                  "connection from %s refused: not in listen.allowed_clients (%u more like it)",
-                  text, held);
+    if (!log_limit_pass(&w->listener->refused, clock_monotonic(), 1, &held))
+        return false;
+    if (held > 0)
+        log_write(LOG_LEVEL_NOTICE, w->options.pool, "%u refused connections were not logged",
+                  held);
+    log_write(LOG_LEVEL_WARNING, w->options.pool,
+              "connection from %s refused: not in listen.allowed_clients; add it if it is your web "
+              "server",
+              text);
     return false;
 }
 
@@ -201,11 +206,12 @@ static bool accept_one(struct worker *w, int listening)
     socklen_t length = sizeof from;
     char peer[CONNECTION_PEER];
 
-    if (!worker_has_descriptors(w))
-        crowd_make_room(w);
     if (!worker_has_descriptors(w)) {
-        pause_accepting(w, "too few file descriptors are left");
-        return false;
+        crowd_make_room(w);
+        if (!worker_has_descriptors(w)) {
+            pause_accepting(w, "too few file descriptors are left");
+            return false;
+        }
     }
     memset(&from, 0, sizeof from);
     int fd = accept4(listening, (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -254,8 +260,9 @@ void listener_expire(struct worker *w, uint64_t now)
     l->resume_at = 0;
     /* The wake-up for what waits may have been ours: try without being told. */
     for (size_t i = 0; listener_is_open(w) && i < l->count; i++)
-        while (worker_may_accept(w) && listener_is_open(w) && accept_one(w, l->fds[i]))
-            ;
+        for (int k = 0; k < BURST && worker_may_accept(w) && listener_is_open(w); k++)
+            if (!accept_one(w, l->fds[i]))
+                break;
 }
 
 size_t listener_count(const struct worker *w)

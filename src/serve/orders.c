@@ -42,31 +42,35 @@ static void orphaned(struct worker *w)
     worker_leave(w, clock_monotonic() + patience);
 }
 
+/* Take one message.  False: there is none. */
+static bool hear(struct worker *w)
+{
+    struct channel_message m;
+    int descriptor = -1;
+    int r = channel_receive(w->channel, &m, &descriptor);
+
+    if (r == CHANNEL_EMPTY)
+        return false;
+    if (r == -EPROTO)
+        return true; /* one odd message of a newer master */
+    if (r == CHANNEL_CLOSED || r < 0) {
+        orphaned(w);
+        return false;
+    }
+    obey(w, &m, descriptor);
+    descriptor_close(&descriptor);
+    return true;
+}
+
 static int on_channel(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 {
     struct worker *w = userdata;
 
     (void)s;
+    (void)fd;
     (void)revents;
-    for (int i = 0; i < 64; i++) {
-        struct channel_message m;
-        int descriptor = -1;
-        int r = channel_receive(fd, &m, &descriptor);
-        if (r == CHANNEL_EMPTY)
-            return 0;
-        if (r == CHANNEL_CLOSED) {
-            orphaned(w);
-            return 0;
-        }
-        if (r == -EPROTO)
-            continue; /* one odd message of a newer master */
-        if (r < 0) {
-            orphaned(w);
-            return 0;
-        }
-        obey(w, &m, descriptor);
-        descriptor_close(&descriptor);
-    }
+    for (int i = 0; i < 64 && hear(w); i++)
+        ;
     return 0;
 }
 
@@ -109,8 +113,9 @@ void orders_ready(struct worker *w)
     struct channel_message m = {.word = CHANNEL_READY};
 
     /* Whoever hears that we are ready may ask at once: first take what has been told us already, the
-     * boards above all. */
-    (void)on_channel(NULL, w->channel, 0, w);
+     * boards above all, however many there are. */
+    while (hear(w))
+        ;
     (void)channel_send(w->channel, &m, -1);
 }
 

@@ -23,8 +23,9 @@ uint64_t patience_deadline(const struct connection *c)
     if (!reader_began(c->reader))
         idle = c->created + (c->worker->leaving ? FIRST_BYTE_LEAVING : FIRST_BYTE);
     else if (c->collecting)
-        idle = o->request_params_timeout == 0 ? CLOCK_NEVER
-                                              : c->collecting_since + o->request_params_timeout;
+        idle = o->request_params_timeout == 0 || !connection_is_read(c)
+                   ? CLOCK_NEVER
+                   : c->collecting_since + o->request_params_timeout;
     else if (c->request_count == 0 && c->draining > 0)
         idle = (c->idle_since > c->draining_since ? c->idle_since : c->draining_since) + LINGER;
     else if (c->request_count == 0 && o->keepalive_timeout != 0)

@@ -33,17 +33,15 @@ static int open_pipes(struct pipes *p, struct error *err)
         close_pipes(p);
         return r;
     }
-    /* Each end of a pipe is an open file description of its own: the program's stay blocking. */
-    int r = descriptor_nonblock(p->in[1], true);
-    if (r == 0)
-        r = descriptor_nonblock(p->out[0], true);
-    if (r == 0)
-        r = descriptor_nonblock(p->err[0], true);
-    if (r < 0) {
-        error_errno(err, -r, "cannot set up a pipe");
+    /* Each end of a pipe is an open file description of its own: the program's stay blocking.  A new
+     * one has no flags yet that would have to be kept. */
+    if (fcntl(p->in[1], F_SETFL, O_NONBLOCK) < 0 || fcntl(p->out[0], F_SETFL, O_NONBLOCK) < 0 ||
+        fcntl(p->err[0], F_SETFL, O_NONBLOCK) < 0) {
+        int r = error_errno(err, errno, "cannot set up a pipe");
         close_pipes(p);
+        return r;
     }
-    return r;
+    return 0;
 }
 
 /* Put the body that is already here into the pipe before anybody reads it: a small request then

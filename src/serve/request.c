@@ -123,6 +123,7 @@ void request_abort(struct request *r)
         return;
     }
     request_doom(r, REQUEST_ABORTED);
+    request_settle(r); /* its program may have ended already */
 }
 
 static void bury(struct request *r)
@@ -147,6 +148,7 @@ void request_detach(struct request *r)
     }
     request_doom(r, REQUEST_GONE);
     streams_close(r);
+    holdback_drop(r);
     request_settle(r);
 }
 
@@ -279,10 +281,17 @@ void request_settle(struct request *r)
     }
 }
 
-/* Is the program waiting for body bytes that the client does not send? */
+/* The limits of a program end with it: what it wrote may still be on its way to a slow client. */
+static bool timed(const struct request *r)
+{
+    return r->fate == REQUEST_NONE && !r->program.exited;
+}
+
+/* Is the program waiting for body bytes that the client does not send, though we read? */
 static bool starving(const struct request *r)
 {
-    return r->connection != NULL && !r->body_over && r->sized && r->program.in >= 0 &&
+    return timed(r) && r->connection != NULL && connection_is_read(r->connection) &&
+           !r->body_over && (r->sized || r->unsized_body) && r->program.in >= 0 &&
            bytes_held(&r->body) == 0 && r->worker->options.request_body_timeout != 0;
 }
 
@@ -298,12 +307,10 @@ uint64_t request_deadline(const struct request *r)
         when = r->grace_at;
     if (holdback_deadline(r) < when)
         when = holdback_deadline(r);
-    if (r->fate == REQUEST_NONE) {
-        if (r->terminate_at < when)
-            when = r->terminate_at;
-        if (starving(r) && r->body_at + r->worker->options.request_body_timeout < when)
-            when = r->body_at + r->worker->options.request_body_timeout;
-    }
+    if (timed(r) && r->terminate_at < when)
+        when = r->terminate_at;
+    if (starving(r) && r->body_at + r->worker->options.request_body_timeout < when)
+        when = r->body_at + r->worker->options.request_body_timeout;
     return when;
 }
 
@@ -345,10 +352,9 @@ void request_expire(struct request *r, uint64_t now)
             strangers_evict(r);
         request_doom(r, r->program.exited ? REQUEST_HELD : REQUEST_LINGERED);
     }
-    if (r->fate == REQUEST_NONE && r->terminate_at <= now)
+    if (timed(r) && r->terminate_at <= now)
         request_doom(r, REQUEST_TOO_SLOW);
-    if (r->fate == REQUEST_NONE && starving(r) &&
-        r->body_at + r->worker->options.request_body_timeout <= now)
+    if (starving(r) && r->body_at + r->worker->options.request_body_timeout <= now)
         request_doom(r, REQUEST_STALLED);
     request_settle(r);
     if (c != NULL)

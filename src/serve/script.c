@@ -25,7 +25,8 @@ static const struct {
     [SCRIPT_ABSENT] = {404, "no such script; is SCRIPT_FILENAME what the web server should send?"},
     [SCRIPT_NO_ROOT] = {403, "the pool has no script_root; set script_root (or command)"},
     [SCRIPT_DOTS] = {403, "the path holds \"..\"; send a normalised SCRIPT_FILENAME"},
-    [SCRIPT_OUTSIDE] = {403, "not beneath script_root (links are followed first)"},
+    [SCRIPT_OUTSIDE] = {403, "not beneath script_root (links are followed first); add its folder "
+                             "to script_root if it may run"},
     [SCRIPT_FOLDER] = {403, "is a folder; name a script in it"},
     [SCRIPT_SPECIAL] = {403, "is no regular file"},
     [SCRIPT_NOT_EXECUTABLE] = {403, "is not executable for the pool's user; chmod +x it"},

@@ -36,14 +36,17 @@ static bool is_program(const struct worker *w, pid_t pid)
 void strangers_look(struct worker *w)
 {
     siginfo_t info;
+    uint64_t delay = SWEEP_SOON;
 
-    /* With other programs running there surely are children: look when they are over. */
-    if (w->programs > 0)
+    if (w->programs > 0) { /* there surely are children: no need to ask, and no hurry */
+        if (w->strangers && w->sweep_at != CLOCK_NEVER)
+            return;
+        delay = SWEEP;
+    } else if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD) {
         return;
-    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD)
-        return;
+    }
     w->strangers = true;
-    w->sweep_at = clock_monotonic() + SWEEP_SOON;
+    w->sweep_at = clock_monotonic() + delay;
     worker_alarm(w, w->sweep_at);
 }
 

@@ -123,7 +123,8 @@ static bool client_slow(const struct request *r)
     return r->connection != NULL && output_full(&r->connection->output);
 }
 
-static void read_out(struct request *r, int reads)
+/* `to_end`: until there is nothing or no more; else a read that was not filled says as much. */
+static void read_out(struct request *r, int reads, bool to_end)
 {
     struct worker *w = r->worker;
 
@@ -131,6 +132,8 @@ static void read_out(struct request *r, int reads)
         ssize_t n = read(r->program.out, w->buffer, sizeof w->buffer);
         if (n > 0) {
             take_output(r, w->buffer, (size_t)n);
+            if (!to_end && (size_t)n < sizeof w->buffer)
+                return;
         } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
             close_out(r);
         } else if (errno == EAGAIN) {
@@ -161,8 +164,7 @@ static int on_out(sd_event_source *s, int fd, uint32_t revents, void *userdata)
 
     (void)s;
     (void)fd;
-    (void)revents;
-    read_out(r, READS);
+    read_out(r, READS, (revents & (EPOLLHUP | EPOLLERR)) != 0);
     /* A program that ends closes both: save the loop two more rounds. */
     if (r->program.out < 0)
         read_err(r, READS);
@@ -206,7 +208,7 @@ int streams_open(struct request *r)
 
 void streams_drain(struct request *r)
 {
-    read_out(r, DRAIN_READS);
+    read_out(r, DRAIN_READS, true);
     read_err(r, DRAIN_READS);
 }
 

@@ -4,6 +4,7 @@
  * header was sent is ended by closing the connection and by nothing else.
  */
 
+#include <stdio.h>
 #include <sys/wait.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -37,13 +38,14 @@ static void add(_Atomic uint64_t *counter, uint64_t amount)
 
 static enum verdict complain(struct request *r, unsigned status, const char *what)
 {
-    char text[48];
+    char text[48], outcome[32];
     bool sent = r->response != NULL && response_header_sent(r->response) && !r->holding;
 
+    snprintf(outcome, sizeof outcome, "the client gets %u", status);
     if (what != NULL)
         log_write(LOG_LEVEL_WARNING, r->worker->options.pool, "%s %s (%s); %s", r->label, what,
                   program_status_text(&r->program, text, sizeof text),
-                  sent ? "the response is cut off" : response_reason(status));
+                  sent ? "the response is cut off" : outcome);
     r->status = sent ? response_status(r->response) : status;
     return sent ? VERDICT_BROKEN : VERDICT_ERROR;
 }

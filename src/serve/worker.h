@@ -24,6 +24,7 @@
 #include "serve/options.h"
 
 #define WORKER_BUFFER (64u << 10)
+#define WORKER_PAGES 256u /* of the status responder, not yet taken by their readers */
 
 struct connection;
 struct request;
@@ -76,9 +77,12 @@ void worker_began(struct worker *w);
 void worker_ended(struct worker *w);
 /* Is there room for one more connection with one more program, by the limit of this moment? */
 bool worker_has_descriptors(const struct worker *w);
+/* One request at a time; but status pages need no program, and a reader that stops must not keep
+ * others from them. */
 static inline bool worker_may_accept(const struct worker *w)
 {
-    return !w->leaving && w->in_hand == 0 && w->options.kind != OPTIONS_SHED;
+    return !w->leaving && w->options.kind != OPTIONS_SHED &&
+           w->in_hand < (w->options.kind == OPTIONS_STATUS ? WORKER_PAGES : 1);
 }
 
 #endif

@@ -213,7 +213,8 @@ int judge_header(struct reader *r, struct reader_event *ev, struct error *err)
     if (h->version != FCGI_VERSION_1)
         return judge_fail(r, err,
                           r->header_start == 0 && looks_like_http(r->raw)
-                              ? "HTTP (or TLS) on a FastCGI socket? The version is not 1"
+                              ? "HTTP (or TLS) on a FastCGI socket? Use fastcgi_pass or "
+                                "proxy:fcgi; the version is not 1"
                               : "the version is not 1");
     if (h->type == FCGI_END_REQUEST || h->type == FCGI_STDOUT || h->type == FCGI_STDERR)
         return judge_fail(r, err, "a record type that only applications send");

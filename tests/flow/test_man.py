@@ -88,3 +88,12 @@ def test_the_page_is_clean():
                          stdout=subprocess.PIPE, timeout=20)
     rest = [line for line in run.stdout.splitlines() if "referenced manual not found" not in line]
     assert rest == []
+
+
+def test_names_that_never_come_from_the_wire_are_listed():
+    source = (ROOT / "src" / "wire" / "environ_denied.c").read_text()
+    table = source[source.index("denied[] = {"):]
+    names = re.findall(r'"([^"]+)"', table[:table.index("};")])
+    listed = re.findall(r"^\.Ev (.*)$", PAGE.read_text(), re.M)
+    words = {word for line in listed for word in line.split()}
+    assert len(names) > 80 and set(names) <= words, set(names) - words

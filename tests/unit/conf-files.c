@@ -61,7 +61,7 @@ static void accept_file(const char *name)
 static void test_special(void **unused)
 {
     (void)unused;
-    refuse("missing.conf", "missing.conf: cannot open missing.conf: No such file or directory");
+    refuse("missing.conf", "missing.conf: cannot be opened: No such file or directory");
     refuse(folder, "is a directory; a regular file is needed");
     refuse("/dev/null", "is a character device; a regular file is needed");
     assert_int_equal(mkfifo("fifo", 0600), 0);

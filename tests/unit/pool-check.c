@@ -79,8 +79,23 @@ static const struct {
      "chdir"},
     {true, "listen = \"@missing/sock\"\n user = \"nobody\"\n command = {\"@program\"}", 1,
      "the folder"},
+    {true,
+     "listen = \"/nonexistent/run/sock\"\n listen.group = \"nogroup\"\n user = \"nobody\"\n "
+     "command = "
+     "{\"@program\"}",
+     0, NULL},
     {true, "listen = \"/nonexistent/run/sock\"\n user = \"nobody\"\n command = {\"@program\"}", 0,
-     NULL},
+     "only root can connect"},
+    {true,
+     "listen = \"/nonexistent/run/sock\"\n listen.group = \"nogroup\"\n listen.mode = 0600\n user "
+     "= "
+     "\"nobody\"\n command = {\"@program\"}",
+     0, "only root can connect"},
+    {true,
+     "listen = \"/nonexistent/run/sock\"\n listen.mode = 0666\n user = \"nobody\"\n command = "
+     "{\"@program\"}",
+     0, NULL},
+    {false, "listen = \"/nonexistent/run/sock\"\n command = {\"@program\"}", 0, NULL},
     {true,
      "listen = \"@x\"\n user = \"nobody\"\n listen.owner = \"nosuchowner\"\n command = "
      "{\"@program\"}",
