@@ -47,7 +47,7 @@ static enum board_worker_state read_state(const struct board_slot *slot)
 
 static enum board_shim read_shim(const struct board_slot *slot)
 {
-    switch (atomic_load_explicit(&slot->shim, memory_order_acquire)) {
+    switch (atomic_load_explicit(&slot->shim, memory_order_seq_cst)) {
     case BOARD_SHIM_ALIVE:
         return BOARD_SHIM_ALIVE;
     case BOARD_SHIM_ACCEPTING:
@@ -59,7 +59,7 @@ static enum board_shim read_shim(const struct board_slot *slot)
 
 static uint32_t read_active(const struct board_slot *slot)
 {
-    return (uint32_t)at_most(atomic_load_explicit(&slot->active, memory_order_acquire), ACTIVE_MAX);
+    return (uint32_t)at_most(atomic_load_explicit(&slot->active, memory_order_seq_cst), ACTIVE_MAX);
 }
 
 struct board_glance board_snapshot_slot(const struct board *b, uint32_t i)

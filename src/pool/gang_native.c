@@ -72,13 +72,14 @@ static uint64_t nudge(struct gang *g, struct worker *w, uint64_t now)
     w->native.nudge = now + NUDGE_EVERY;
 
     struct board_glance glance = board_snapshot_slot(g->board, w->slot);
-    if (glance.shim == BOARD_SHIM_NONE) {
-        /* It has not come to main() yet, or the library is not there: it holds no connection, or
-         * nobody knows. */
+    if (glance.shim != BOARD_SHIM_ACCEPTING) {
+        /* It has not come to its first accept(), before which it will see the drain flag: it holds
+         * no connection. */
         if (!w->native.stop_sent)
             (void)spawn_signal(w->pidfd, w->native.stop);
         w->native.stop_sent = true;
-    } else if (glance.active == 0)
+    } else if (glance.active == 0 &&
+               (glance.state == BOARD_WORKER_IDLE || glance.state == BOARD_WORKER_LEAVING))
         (void)spawn_signal(w->pidfd, native_drain_signal());
     return w->native.nudge;
 }
