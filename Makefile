@@ -43,7 +43,7 @@ host_SRC := $(call room,host, \
 board_SRC := $(call room,board, \
 	board doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
-	check emergency gang gang_burial gang_card gang_hearing gang_native gang_settle gang_stock lifecycle \
+	check emergency gang gang_burial gang_card gang_hearing gang_native gang_queue gang_settle gang_stock lifecycle \
 	output native overload plan policy ports recycle throttle verdict window worker)
 report_SRC := $(call room,report, \
 	json query report rows summary text)

@@ -82,7 +82,6 @@ static void obey(struct gang *g, const struct policy_answer *answer, uint64_t no
 
     g->wanted = answer->wanted;
     g->settled = true;
-    board_set_spare_wanted(g->board, answer->spare_wanted);
     if (answer->reached && !g->reached)
         g->card.max_children_reached++;
     g->reached = answer->reached;
@@ -113,7 +112,7 @@ static void look_for_proof(struct gang *g, uint64_t now)
     if (!throttle_failing(&g->throttle) || now < g->next_look)
         return;
     g->next_look = now + GANG_LOOK_EVERY;
-    for (uint32_t i = 0; i < g->slots; i++) {
+    for (uint32_t i = 0; i < g->posts; i++) {
         struct worker *w = &g->workers[i];
 
         if (w->state != LIFECYCLE_SERVING)
@@ -143,6 +142,10 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
         obey(g, &answer, now);
         next = sooner(gang_stock_watch(g, &in, &answer, now), gang_stock_next(g, &answer, now));
         next = sooner(next, gang_native_settle(g, now));
+        next = sooner(next, gang_queue_settle(g, &in, now));
+        uint32_t spare = gang_queue_spare(g);
+        board_set_spare_wanted(g->board,
+                               answer.spare_wanted > spare ? answer.spare_wanted : spare);
         for (uint32_t i = 0; i < g->slots; i++) {
             struct worker *w = &g->workers[i];
 
