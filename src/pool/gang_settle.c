@@ -82,9 +82,10 @@ static void obey(struct gang *g, const struct policy_answer *answer, uint64_t no
 
     g->wanted = answer->wanted;
     g->settled = true;
-    if (answer->reached && !g->reached)
+    if (answer->reached && now >= g->next_reached) { /* PHP-FPM counts once a second, too */
         g->card.max_children_reached++;
-    g->reached = answer->reached;
+        g->next_reached = now + CLOCK_SEC;
+    }
     for (uint32_t i = 0; i < g->posts && start > 0; i++) {
         if (g->workers[i].state != LIFECYCLE_EMPTY)
             continue;

@@ -43,9 +43,9 @@ struct gang_queue {
     struct plan plan;      /* the shedder's */
     bool planned;
     struct overload overload;
-    uint64_t last, next;   /* looks; next is CLOCK_NEVER while somebody is idle */
-    bool rung;             /* the bell has rung since the last one */
-    uint64_t not_before;   /* to start a shedder */
+    uint64_t last, next;                 /* looks; next is CLOCK_NEVER while somebody is idle */
+    bool rung;                           /* the bell has rung since the last one */
+    uint64_t not_before;                 /* to start a shedder */
     uint64_t quiet_full, quiet_shedding; /* no complaint before */
     unsigned full_looks, reached;
     bool said_shedding;
@@ -66,7 +66,7 @@ struct gang {
     uint32_t max_children;  /* at least 1 */
     uint32_t wanted;        /* the policy's last answer; at first, what to start with */
     bool settled;           /* the policy was asked */
-    bool reached;           /* the last answer: max_children stands in the way */
+    uint64_t next_reached;  /* max_children was reached: not counted again before */
     bool proven;            /* a worker has been ready */
     struct worker *workers; /* by slot; owned */
     uint32_t slots;         /* all of them: the posts and one for a shedder, the last */
