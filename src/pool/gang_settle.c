@@ -58,19 +58,39 @@ static enum rank rank_of(const struct gang *g, const struct worker *w)
                                                                              : RANK_IDLE;
 }
 
-/* Ask `count` workers to leave that are due, or that are not.  The last slots first, so that the
- * gang stays together at the front. */
-static void retire(struct gang *g, uint32_t count, bool due, uint64_t now)
+/* Ask `count` workers to leave that are due: the oldest first, whether busy or not, or else a worker
+ * in a high slot would be replaced over and over and one in a low slot, always busy, never. */
+static void replace(struct gang *g, uint32_t count, uint64_t now)
+{
+    for (; count > 0; count--) {
+        struct worker *oldest = NULL;
+
+        for (uint32_t i = 0; i < g->posts; i++) {
+            struct worker *w = &g->workers[i];
+
+            if (w->state == LIFECYCLE_SERVING && w->due != RECYCLE_NO &&
+                (oldest == NULL || (int32_t)(w->serial - oldest->serial) < 0))
+                oldest = w;
+        }
+        if (oldest == NULL)
+            return;
+        (void)gang_event(g, oldest, LIFECYCLE_DRAIN, now);
+        gang_stock_recycled(g, oldest);
+    }
+}
+
+/* Ask `count` workers to leave that are not.  The last slots first, so that the gang stays together
+ * at the front. */
+static void retire(struct gang *g, uint32_t count, uint64_t now)
 {
     for (unsigned rank = 0; rank < RANKS && count > 0; rank++) {
         for (uint32_t i = g->posts; i > 0 && count > 0; i--) {
             struct worker *w = &g->workers[i - 1];
 
-            if ((!worker_pending(w) && w->state != LIFECYCLE_SERVING) ||
-                (w->due != RECYCLE_NO) != due || (unsigned)rank_of(g, w) != rank)
+            if ((!worker_pending(w) && w->state != LIFECYCLE_SERVING) || w->due != RECYCLE_NO ||
+                (unsigned)rank_of(g, w) != rank)
                 continue;
             (void)gang_event(g, w, LIFECYCLE_DRAIN, now);
-            gang_stock_recycled(g, w);
             count--;
         }
     }
@@ -93,8 +113,8 @@ static void obey(struct gang *g, const struct policy_answer *answer, uint64_t no
             break; /* the throttle says when to try again */
         start--;
     }
-    retire(g, answer->retire_due, true, now);
-    retire(g, answer->retire, false, now);
+    replace(g, answer->retire_due, now);
+    retire(g, answer->retire, now);
 }
 
 static void pass_deadlines(struct gang *g, uint64_t now)
@@ -145,8 +165,7 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
         next = sooner(next, gang_native_settle(g, now));
         next = sooner(next, gang_queue_settle(g, &in, now));
         uint32_t spare = gang_queue_spare(g);
-        board_set_spare_wanted(g->board,
-                               answer.spare_wanted > spare ? answer.spare_wanted : spare);
+        board_set_spare_wanted(g->board, answer.spare_wanted > spare ? answer.spare_wanted : spare);
         for (uint32_t i = 0; i < g->slots; i++) {
             struct worker *w = &g->workers[i];
 
