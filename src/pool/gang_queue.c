@@ -21,9 +21,10 @@
 #include "host/queue.h"
 #include "pool/verdict.h"
 
-#define QUIET (60 * CLOCK_SEC) /* between two complaints of one kind */
-#define AGAIN (1 * CLOCK_SEC)  /* a shedder that failed is tried again */
-#define SELDOM (1 * CLOCK_SEC) /* looks at those who cannot ring */
+#define QUIET (60 * CLOCK_SEC)   /* between two complaints of one kind */
+#define AGAIN (1 * CLOCK_SEC)    /* a shedder that failed is tried again */
+#define HURRY (100 * CLOCK_MSEC) /* looks while nobody is idle and nothing waits */
+#define SELDOM (1 * CLOCK_SEC)   /* looks at those who cannot ring */
 #define SHEDDER_CONNECTIONS 1024u
 
 static struct worker *shedder(struct gang *g)
@@ -98,9 +99,9 @@ static void start_shedder(struct gang *g, uint64_t now)
         r = gang_hear_watch(g, w, GANG_WATCH_OUTPUT, w->output.fd, false);
     if (r < 0)
         (void)gang_event(g, w, LIFECYCLE_KILL, now);
-    q->said_shedding = now >= q->quiet_shedding;
-    if (!q->said_shedding)
+    if (q->said_shedding || now < q->quiet_shedding)
         return;
+    q->said_shedding = true;
     q->quiet_shedding = now + QUIET;
     gang_say(g, LOG_LEVEL_WARNING,
              "overloaded: %u connections wait for one of %u workers; those that wait too long "
@@ -127,9 +128,9 @@ void gang_queue_bury(struct gang *g, struct worker *w, int code, int status, uin
         gang_say(g, LOG_LEVEL_WARNING, "the shedder (process %d) %s; its last words: %s",
                  (int)last.pid, verdict_text(how, code, status),
                  g->last_speaker == last.pid ? g->last_words : "none");
-    if (q->said_shedding)
+    if (q->said_shedding && !q->overload.shedding)
         gang_say(g, LOG_LEVEL_NOTICE, "no longer overloaded; %" PRIu64 " requests were shed", shed);
-    q->said_shedding = false;
+    q->said_shedding = q->said_shedding && q->overload.shedding; /* the next one goes on */
 }
 
 static void settle_shedder(struct gang *g, uint64_t now)
@@ -137,7 +138,7 @@ static void settle_shedder(struct gang *g, uint64_t now)
     struct worker *w = shedder(g);
     bool alive = worker_pending(w) || w->state == LIFECYCLE_SERVING;
 
-    if (g->queue.overload.shedding) {
+    if (g->queue.overload.shedding && !g->stopping) {
         if (w->state == LIFECYCLE_EMPTY && g->queue.planned && now >= g->queue.not_before)
             start_shedder(g, now);
     } else if (alive)
@@ -241,36 +242,40 @@ static uint64_t interval(const struct gang *g, const struct policy_input *in,
                          const struct overload_input *o)
 {
     uint64_t usual = overload_interval(o);
-    uint64_t longer = o->queue_timeout > 0 ? o->queue_timeout / 8 : SELDOM;
-
-    if (o->waiting > 0 || g->queue.overload.shedding)
-        return usual;
     /* Who cannot tell that they are busy are always so: that is no reason to hurry. */
-    if (longer > SELDOM || (g->silent >= in->serving && o->queue_timeout == 0))
-        longer = g->silent >= in->serving ? SELDOM : usual;
-    return longer > usual ? longer : usual;
+    uint64_t most = g->silent >= in->serving ? SELDOM : HURRY;
+    uint64_t longer = o->queue_timeout > 0 ? o->queue_timeout / 8 : most;
+
+    if (o->waiting > 0 || g->queue.overload.shedding || longer < usual)
+        return usual;
+    return longer < most ? longer : most;
+}
+
+/* Is nobody there to take the next connection?  Own workers that say nothing are just starting. */
+static bool is_crowded(const struct gang *g, const struct policy_input *in)
+{
+    if (g->stopping)
+        return false;
+    return in->failing || (in->serving > 0 && g->nobody_idle &&
+                           (g->silent < in->serving || g->plan.native != NULL));
 }
 
 uint64_t gang_queue_settle(struct gang *g, const struct policy_input *in, uint64_t now)
 {
     struct gang_queue *q = &g->queue;
-    bool due = now >= q->next;
+    bool crowded = is_crowded(g, in);
 
-    if (q->rung && !due) {
-        /* Not more often than it would be looked at anyway. */
-        q->next = now >= q->last + OVERLOAD_LOOK_MIN ? now : q->last + OVERLOAD_LOOK_MIN;
-        due = now >= q->next;
-    }
-    if (due) {
+    /* A bell, or nobody idle, is looked at soon, but never more often than this. */
+    if ((q->rung || (crowded && q->next == CLOCK_NEVER)) && q->next > q->last + OVERLOAD_LOOK_MIN)
+        q->next = q->last + OVERLOAD_LOOK_MIN;
+    if (now >= q->next) {
         struct overload_input o = ask(g, in, now);
-        bool crowded = g->nobody_idle && (in->pending + in->serving > 0 || in->failing);
 
         (void)overload_decide(&q->overload, &o);
         complain(g, now);
+        bool again = crowded || q->rung || o.waiting > 0 || q->overload.shedding;
         q->last = now;
-        q->next = g->stopping || (!crowded && !q->rung && o.waiting == 0 && !q->overload.shedding)
-                      ? CLOCK_NEVER
-                      : now + interval(g, in, &o);
+        q->next = again && !g->stopping ? now + interval(g, in, &o) : CLOCK_NEVER;
         q->rung = false;
     }
     settle_shedder(g, now);
