@@ -18,8 +18,10 @@
 #define SHIM_SILENCE (5 * CLOCK_SEC)
 /* An opaque program that has lived so long counts as ready: nothing tells more. */
 #define OPAQUE_READY (200 * CLOCK_MSEC)
-/* How often to look whether a worker is ready, should its ring be lost. */
-#define READY_EVERY (50 * CLOCK_MSEC)
+/* How often to look whether a worker is ready, should its ring be lost: a quarter of the time that it
+ * has taken so far, within these. */
+#define READY_EVERY_MIN (2 * CLOCK_MSEC)
+#define READY_EVERY_MAX (50 * CLOCK_MSEC)
 #define BUSY_EVERY_MAX CLOCK_SEC
 
 static uint64_t sooner(uint64_t a, uint64_t b)
@@ -54,7 +56,9 @@ static uint64_t await_ready(struct gang *g, struct worker *w, uint64_t now)
             return CLOCK_NEVER;
         }
         if (shim == BOARD_SHIM_ALIVE || age < SHIM_SILENCE)
-            return now + READY_EVERY;
+            return now + (age / 4 < READY_EVERY_MIN   ? READY_EVERY_MIN
+                          : age / 4 > READY_EVERY_MAX ? READY_EVERY_MAX
+                                                      : age / 4);
         turn_opaque(g, w);
     }
     if (age < OPAQUE_READY)
