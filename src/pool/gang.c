@@ -238,11 +238,19 @@ void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now)
         [GANG_STOP_KILL] = LIFECYCLE_KILL,
     };
 
-    if (!g->stopping)
+    bool stopping = g->stopping;
+
+    if (!stopping)
         ports_unlink(&g->ports);
     g->stopping = true;
-    for (uint32_t i = 0; i < g->slots; i++)
-        (void)gang_event(g, &g->workers[i], orders[how], now);
+    for (uint32_t i = 0; i < g->slots; i++) {
+        struct worker *w = &g->workers[i];
+
+        (void)gang_event(g, w, orders[how], now);
+        /* From here on everybody has the same time left, also who was leaving already. */
+        if (!stopping && w->state == LIFECYCLE_DRAINING)
+            w->deadline = now + g->context->process_control_timeout;
+    }
 }
 
 /* ---- questions ---- */

@@ -117,12 +117,29 @@ static void obey(struct gang *g, const struct policy_answer *answer, uint64_t no
     retire(g, answer->retire, now);
 }
 
+/*
+ * process_control_timeout is how long a stop may take.  A worker that is to leave because the pool
+ * shrinks or replaces it has all the time that its request may take; only when it has none in hand
+ * and stays all the same does the ladder begin.
+ */
+static bool may_finish(const struct gang *g, const struct worker *w)
+{
+    return !g->stopping && w->state == LIFECYCLE_DRAINING &&
+           board_snapshot_slot(g->board, w->slot).active > 0;
+}
+
 static void pass_deadlines(struct gang *g, uint64_t now)
 {
+    uint64_t patience = g->context->process_control_timeout;
+
     for (uint32_t i = 0; i < g->slots; i++) {
         struct worker *w = &g->workers[i];
 
-        if (w->state != LIFECYCLE_EMPTY && w->deadline <= now)
+        if (w->state == LIFECYCLE_EMPTY || w->deadline > now)
+            continue;
+        if (may_finish(g, w))
+            w->deadline = now + (patience > CLOCK_SEC ? patience : CLOCK_SEC);
+        else
             (void)gang_event(g, w, LIFECYCLE_DEADLINE, now);
     }
 }

@@ -147,6 +147,48 @@ static void test_a_successor_comes_first(void **unused)
     end(&w);
 }
 
+static void test_a_request_in_hand_is_not_hurried(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin_with(&w, "pm.max_children = 1\n pm.max_requests = 1", READY "exec sleep 60\n");
+    UNTIL(&w, gang_serving(w.gang) == 1);
+    says(&w, 0, BOARD_WORKER_BUSY, 1);
+    UNTIL(&w, card(&w).recycled_requests == 1);
+    w.skew += 60 * CLOCK_SEC; /* process_control_timeout is 5 s */
+    (void)turn(&w, 0);
+    w.skew += 60 * CLOCK_SEC;
+    (void)turn(&w, 0);
+    assert_null(strstr(w.said, "has not left"));
+    says(&w, 0, BOARD_WORKER_LEAVING, 1); /* nothing in hand, and it stays */
+    w.skew += 5 * CLOCK_SEC;
+    (void)turn(&w, 0);
+    assert_non_null(strstr(w.said, "has not left in time; sent SIGTERM"));
+    end(&w);
+}
+
+static void test_a_stop_limits_who_was_leaving_already(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin_with(&w, "pm.max_children = 1\n pm.max_requests = 1",
+               "trap '' TERM\n" READY "while :; do sleep 0.05; done\n");
+    UNTIL(&w, gang_serving(w.gang) == 1);
+    says(&w, 0, BOARD_WORKER_BUSY, 1);
+    UNTIL(&w, card(&w).recycled_requests == 1);
+    w.skew += 3 * CLOCK_SEC;
+    gang_stop(w.gang, GANG_STOP_DRAIN, now(&w));
+    w.skew += 3 * CLOCK_SEC;
+    (void)turn(&w, 0);
+    assert_null(strstr(w.said, "has not left"));
+    w.skew += 2 * CLOCK_SEC;
+    (void)turn(&w, 0);
+    assert_non_null(strstr(w.said, "has not left in time; sent SIGTERM"));
+    end(&w);
+}
+
 static void test_all_are_replaced_in_an_emergency(void **unused)
 {
     struct world w;
@@ -185,6 +227,8 @@ int main(void)
         cmocka_unit_test(test_dynamic_grows_at_once_and_shrinks_after_a_while),
         cmocka_unit_test(test_ondemand_starts_when_somebody_knocks),
         cmocka_unit_test(test_a_successor_comes_first),
+        cmocka_unit_test(test_a_request_in_hand_is_not_hurried),
+        cmocka_unit_test(test_a_stop_limits_who_was_leaving_already),
         cmocka_unit_test(test_all_are_replaced_in_an_emergency),
         cmocka_unit_test(test_process_max_bounds_the_pool),
     };
