@@ -55,8 +55,11 @@ serve_SRC := $(call room,serve, \
 	patience program request script shed status strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
 	argument exchange head place request source status table timing trace variables)
+# The preloaded library, outside of the floors.
+shim_SRC := $(call room,shim, \
+	accept close count drain marks next process shim signals wait)
 
-$(foreach file,$(filter-out $(foreach r,$(ROOMS),$($(r)_SRC)),$(wildcard src/*/*.c)),\
+$(foreach file,$(filter-out $(foreach r,$(ROOMS) shim,$($(r)_SRC)),$(wildcard src/*/*.c)),\
 	$(warning $(file) is in no list of the Makefile: add it to its room's))
 
 # The rooms that a unit test of a room is linked with, highest first, and those of each program.
@@ -135,7 +138,7 @@ quiet = $(if $(filter 0,$(V)),@printf '  %-4s %s\n' $(1) $(2);)
 # ---------------------------------------------------------------- programs
 
 .PHONY: all help
-all: $(call archives,$(ROOMS)) $(PROGRAMS:%=$(BUILD)/%)
+all: $(call archives,$(ROOMS)) $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/libganger-shim.so
 
 # Objects are made anew when the compiler or its flags change.
 $(BUILD)/flags: FORCE
@@ -165,6 +168,25 @@ $(BUILD)/$(1): $(BUILD)/obj/src/$(1).o $(call archives,$($(1)_ROOMS))
 	$$(call quiet,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call libs,$($(1)_ROOMS))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
+
+# The library goes into other people's programs: it is never built with the address sanitizer, whose
+# runtime those programs lack; a wrong shift or overflow traps instead.  _FORTIFY_SOURCE would have it
+# call wrappers of what it wraps itself.
+SHIM_CFLAGS = -std=gnu17 -fPIC -fvisibility=hidden -ftls-model=initial-exec $(WARNINGS) $(WERROR) \
+	$(filter-out -O%,$(CFLAGS)) -O2 -U_FORTIFY_SOURCE
+ifeq ($(MODE),asan)
+SHIM_CFLAGS += -Werror -fsanitize=undefined -fsanitize-undefined-trap-on-error
+else ifeq ($(MODE),clang)
+SHIM_CFLAGS += -Werror
+endif
+
+$(BUILD)/obj/src/shim/%.o: src/shim/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) -Isrc -D_GNU_SOURCE= $(CPPFLAGS) $(SHIM_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libganger-shim.so: $(shim_SRC:%.c=$(BUILD)/obj/%.o)
+	$(call quiet,LD,$@)$(CC) -shared $(SHIM_CFLAGS) -Wl,-soname,libganger-shim.so \
+		-Wl,-z,relro,-z,now,-z,defs,-z,nodelete -Wl,--as-needed $(LDFLAGS) -o $@ $^
 
 # ---------------------------------------------------------------- unit tests and fuzzing
 
@@ -281,6 +303,7 @@ install: all
 	install -D -m 755 $(BUILD)/ganger $(SBINDIR)/ganger
 	install -D -m 755 $(BUILD)/gangerctl $(BINDIR)/gangerctl
 	install -D -m 755 $(BUILD)/ganger-worker $(LIBDIR)/ganger-worker
+	install -D -m 644 $(BUILD)/libganger-shim.so $(LIBDIR)/libganger-shim.so
 	install -d $(DOCDIR)/pools.d
 	install -m 644 README.md CHANGELOG.md LICENSE $(DOCDIR)
 	install -m 644 $(SAMPLES) $(DOCDIR)/pools.d
@@ -288,7 +311,8 @@ install: all
 		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/}; done
 
 uninstall:
-	rm -f $(SBINDIR)/ganger $(BINDIR)/gangerctl $(LIBDIR)/ganger-worker
+	rm -f $(SBINDIR)/ganger $(BINDIR)/gangerctl $(LIBDIR)/ganger-worker \
+		$(LIBDIR)/libganger-shim.so
 	rm -f $(foreach page,$(MANUALS),$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))
 	rm -rf $(DOCDIR)
 	rmdir --ignore-fail-on-non-empty $(LIBDIR) || true
