@@ -51,7 +51,7 @@ master_SRC := $(call room,master, \
 	birth crew inspect journal master notify pid_files reap runtime_folder signals voice \
 	watch_table)
 serve_SRC := $(call room,serve, \
-	body connection crowd diagnostics holdback intake launch listener options orders output \
+	body brief connection crowd diagnostics holdback intake launch listener options orders output \
 	patience program request script shed status strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
 	argument exchange head place request source status table timing trace variables)
