@@ -53,6 +53,8 @@ struct board_glance {
 struct board_glance board_snapshot_slot(const struct board *b, uint32_t i);
 /* How many requests its occupant says to have answered (clamped; gossip); 0 for an empty slot. */
 uint64_t board_slot_requests(const struct board *b, uint32_t i);
+/* Connections accepted by all workers, the gone included; for the master, which alone folds. */
+uint64_t board_snapshot_accepted(const struct board *b);
 /* The occupant is gone: fold, and leave the slot empty. */
 void board_slot_release(struct board *b, uint32_t i);
 

@@ -104,7 +104,9 @@ void board_slot_set_pid(struct board *b, uint32_t i, int32_t pid)
 void board_slot_set_drain(struct board *b, uint32_t i)
 {
     if (i < b->slots && b->writable) {
-        atomic_store_explicit(&mapping_slot(b, i)->drain, 1, memory_order_release);
+        /* In one order with what the worker says (shim/drain.c): who then looks whether it has
+         * something in hand, and sees that it has not, knows that it will see this first. */
+        atomic_store_explicit(&mapping_slot(b, i)->drain, 1, memory_order_seq_cst);
     }
 }
 

@@ -47,7 +47,7 @@ static enum board_worker_state read_state(const struct board_slot *slot)
 
 static enum board_shim read_shim(const struct board_slot *slot)
 {
-    switch (atomic_load_explicit(&slot->shim, memory_order_acquire)) {
+    switch (atomic_load_explicit(&slot->shim, memory_order_seq_cst)) {
     case BOARD_SHIM_ALIVE:
         return BOARD_SHIM_ALIVE;
     case BOARD_SHIM_ACCEPTING:
@@ -59,7 +59,20 @@ static enum board_shim read_shim(const struct board_slot *slot)
 
 static uint32_t read_active(const struct board_slot *slot)
 {
-    return (uint32_t)at_most(atomic_load_explicit(&slot->active, memory_order_acquire), ACTIVE_MAX);
+    return (uint32_t)at_most(atomic_load_explicit(&slot->active, memory_order_seq_cst), ACTIVE_MAX);
+}
+
+uint64_t board_snapshot_accepted(const struct board *b)
+{
+    uint64_t sum = read_counter(&mapping_header(b)->drained_accepted, BOARD_TOTAL_MAX);
+
+    for (uint32_t i = 0; i < b->slots; i++) {
+        const struct board_slot *slot = mapping_slot(b, i);
+
+        if (atomic_load_explicit(&slot->generation, memory_order_acquire) != 0)
+            sum += read_counter(&slot->accepted, BOARD_COUNT_MAX);
+    }
+    return sum;
 }
 
 struct board_glance board_snapshot_slot(const struct board *b, uint32_t i)

@@ -43,8 +43,8 @@ int reach_readable(const char *path, const char *root, const struct identity *id
         return error_errno(err, ENAMETOOLONG, "%s", path);
     if (id == NULL)
         return access(full, R_OK) < 0 ? error_errno(err, errno, "%s", full) : 0;
-    /* Each folder on the way from the root, then the file itself. */
-    for (char *slash = strchr(full + start + 1, '/'); slash != NULL;
+    /* Each folder on the way, a root of its own too, then the file itself. */
+    for (char *slash = strchr(full + (start > 0 ? start : 1), '/'); slash != NULL;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (stat(full, &st) < 0)

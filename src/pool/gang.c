@@ -101,6 +101,8 @@ int gang_open(struct gang *g, struct error *err)
     g->planned = true;
     g->plan.slots = g->slots;
     if (r == 0)
+        r = gang_queue_open(g, err);
+    if (r == 0)
         r = board_doorbell(g->bell, err);
     if (r == 0) {
         watch.fd = g->bell[0];
@@ -161,6 +163,7 @@ struct gang *gang_free(struct gang *g)
     ports_close(&g->ports);
     if (g->planned)
         plan_clear(&g->plan);
+    gang_queue_close(g);
     g->board = board_free(g->board);
     free(g->workers);
     free(g);
@@ -181,6 +184,8 @@ enum lifecycle_action gang_event(struct gang *g, struct worker *w, enum lifecycl
                  (int)w->pid, lifecycle_event_name(event), lifecycle_state_name(before));
         break;
     case LIFECYCLE_DO_SERVE:
+        if (gang_queue_is_shedder(g, w))
+            break;
         if (!g->proven)
             gang_say(g, LOG_LEVEL_DEBUG, "worker %d is ready", (int)w->pid);
         g->proven = true;
@@ -196,6 +201,8 @@ enum lifecycle_action gang_event(struct gang *g, struct worker *w, enum lifecycl
                      action == LIFECYCLE_DO_KILL ? "KILL" : sigabbrev_np(worker_last_signal(w)));
         break;
     case LIFECYCLE_DO_GIVE_UP:
+        if (gang_queue_is_shedder(g, w))
+            break;
         gang_set_reason(g, "a worker was not ready within %llu seconds",
                         (unsigned long long)(WORKER_START_TIMEOUT / CLOCK_SEC));
         gang_start_failed(g, now);
@@ -234,11 +241,19 @@ void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now)
         [GANG_STOP_KILL] = LIFECYCLE_KILL,
     };
 
-    if (!g->stopping)
+    bool stopping = g->stopping;
+
+    if (!stopping)
         ports_unlink(&g->ports);
     g->stopping = true;
-    for (uint32_t i = 0; i < g->slots; i++)
-        (void)gang_event(g, &g->workers[i], orders[how], now);
+    for (uint32_t i = 0; i < g->slots; i++) {
+        struct worker *w = &g->workers[i];
+
+        (void)gang_event(g, w, orders[how], now);
+        /* From here on everybody has the same time left, also who was leaving already. */
+        if (!stopping && w->state == LIFECYCLE_DRAINING)
+            w->deadline = now + g->context->process_control_timeout;
+    }
 }
 
 /* ---- questions ---- */

@@ -110,7 +110,10 @@ bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t now)
         /* What it and its exec said last may still be on the way to us. */
         gang_hear_report(g, w, now);
         gang_hear_words(g, w, now);
-        bury(g, w, code, status, now);
+        if (gang_queue_is_shedder(g, w))
+            gang_queue_bury(g, w, code, status, now);
+        else
+            bury(g, w, code, status, now);
         return true;
     }
     return false;

@@ -234,6 +234,7 @@ void gang_ready(struct gang *g, const struct gang_watch *watch, uint64_t now)
     if (watch->kind == GANG_WATCH_BELL) {
         if (g->bell[0] >= 0)
             (void)board_doorbell_drain(g->bell[0]);
+        g->queue.rung = true;
         return;
     }
     if (watch->kind == GANG_WATCH_LISTEN) {

@@ -18,8 +18,10 @@
 #define SHIM_SILENCE (5 * CLOCK_SEC)
 /* An opaque program that has lived so long counts as ready: nothing tells more. */
 #define OPAQUE_READY (200 * CLOCK_MSEC)
-/* How often to look whether a worker is ready, should its ring be lost. */
-#define READY_EVERY (50 * CLOCK_MSEC)
+/* How often to look whether a worker is ready, should its ring be lost: a quarter of the time that it
+ * has taken so far, within these. */
+#define READY_EVERY_MIN (2 * CLOCK_MSEC)
+#define READY_EVERY_MAX (50 * CLOCK_MSEC)
 #define BUSY_EVERY_MAX CLOCK_SEC
 
 static uint64_t sooner(uint64_t a, uint64_t b)
@@ -54,7 +56,9 @@ static uint64_t await_ready(struct gang *g, struct worker *w, uint64_t now)
             return CLOCK_NEVER;
         }
         if (shim == BOARD_SHIM_ALIVE || age < SHIM_SILENCE)
-            return now + READY_EVERY;
+            return now + (age / 4 < READY_EVERY_MIN   ? READY_EVERY_MIN
+                          : age / 4 > READY_EVERY_MAX ? READY_EVERY_MAX
+                                                      : age / 4);
         turn_opaque(g, w);
     }
     if (age < OPAQUE_READY)
@@ -72,13 +76,14 @@ static uint64_t nudge(struct gang *g, struct worker *w, uint64_t now)
     w->native.nudge = now + NUDGE_EVERY;
 
     struct board_glance glance = board_snapshot_slot(g->board, w->slot);
-    if (glance.shim == BOARD_SHIM_NONE) {
-        /* It has not come to main() yet, or the library is not there: it holds no connection, or
-         * nobody knows. */
+    if (glance.shim != BOARD_SHIM_ACCEPTING) {
+        /* It has not come to its first accept(), before which it will see the drain flag: it holds
+         * no connection. */
         if (!w->native.stop_sent)
             (void)spawn_signal(w->pidfd, w->native.stop);
         w->native.stop_sent = true;
-    } else if (glance.active == 0)
+    } else if (glance.active == 0 &&
+               (glance.state == BOARD_WORKER_IDLE || glance.state == BOARD_WORKER_LEAVING))
         (void)spawn_signal(w->pidfd, native_drain_signal());
     return w->native.nudge;
 }

@@ -60,19 +60,39 @@ static enum rank rank_of(const struct gang *g, const struct worker *w)
                                                                              : RANK_IDLE;
 }
 
-/* Ask `count` workers to leave that are due, or that are not.  The last slots first, so that the
- * gang stays together at the front. */
-static void retire(struct gang *g, uint32_t count, bool due, uint64_t now)
+/* Ask `count` workers to leave that are due: the oldest first, whether busy or not, or else a worker
+ * in a high slot would be replaced over and over and one in a low slot, always busy, never. */
+static void replace(struct gang *g, uint32_t count, uint64_t now)
+{
+    for (; count > 0; count--) {
+        struct worker *oldest = NULL;
+
+        for (uint32_t i = 0; i < g->posts; i++) {
+            struct worker *w = &g->workers[i];
+
+            if (w->state == LIFECYCLE_SERVING && w->due != RECYCLE_NO &&
+                (oldest == NULL || (int32_t)(w->serial - oldest->serial) < 0))
+                oldest = w;
+        }
+        if (oldest == NULL)
+            return;
+        (void)gang_event(g, oldest, LIFECYCLE_DRAIN, now);
+        gang_stock_recycled(g, oldest);
+    }
+}
+
+/* Ask `count` workers to leave that are not.  The last slots first, so that the gang stays together
+ * at the front. */
+static void retire(struct gang *g, uint32_t count, uint64_t now)
 {
     for (unsigned rank = 0; rank < RANKS && count > 0; rank++) {
         for (uint32_t i = g->posts; i > 0 && count > 0; i--) {
             struct worker *w = &g->workers[i - 1];
 
-            if ((!worker_pending(w) && w->state != LIFECYCLE_SERVING) ||
-                (w->due != RECYCLE_NO) != due || (unsigned)rank_of(g, w) != rank)
+            if ((!worker_pending(w) && w->state != LIFECYCLE_SERVING) || w->due != RECYCLE_NO ||
+                (unsigned)rank_of(g, w) != rank)
                 continue;
             (void)gang_event(g, w, LIFECYCLE_DRAIN, now);
-            gang_stock_recycled(g, w);
             count--;
         }
     }
@@ -84,10 +104,10 @@ static void obey(struct gang *g, const struct policy_answer *answer, uint64_t no
 
     g->wanted = answer->wanted;
     g->settled = true;
-    board_set_spare_wanted(g->board, answer->spare_wanted);
-    if (answer->reached && !g->reached)
+    if (answer->reached && now >= g->next_reached) { /* PHP-FPM counts once a second, too */
         g->card.max_children_reached++;
-    g->reached = answer->reached;
+        g->next_reached = now + CLOCK_SEC;
+    }
     for (uint32_t i = 0; i < g->posts && start > 0; i++) {
         if (g->workers[i].state != LIFECYCLE_EMPTY)
             continue;
@@ -95,16 +115,33 @@ static void obey(struct gang *g, const struct policy_answer *answer, uint64_t no
             break; /* the throttle says when to try again */
         start--;
     }
-    retire(g, answer->retire_due, true, now);
-    retire(g, answer->retire, false, now);
+    replace(g, answer->retire_due, now);
+    retire(g, answer->retire, now);
+}
+
+/*
+ * process_control_timeout is how long a stop may take.  A worker that is to leave because the pool
+ * shrinks or replaces it has all the time that its request may take; only when it has none in hand
+ * and stays all the same does the ladder begin.
+ */
+static bool may_finish(const struct gang *g, const struct worker *w)
+{
+    return !g->stopping && w->state == LIFECYCLE_DRAINING &&
+           board_snapshot_slot(g->board, w->slot).active > 0;
 }
 
 static void pass_deadlines(struct gang *g, uint64_t now)
 {
+    uint64_t patience = g->context->process_control_timeout;
+
     for (uint32_t i = 0; i < g->slots; i++) {
         struct worker *w = &g->workers[i];
 
-        if (w->state != LIFECYCLE_EMPTY && w->deadline <= now)
+        if (w->state == LIFECYCLE_EMPTY || w->deadline > now)
+            continue;
+        if (may_finish(g, w))
+            w->deadline = now + (patience > CLOCK_SEC ? patience : CLOCK_SEC);
+        else
             (void)gang_event(g, w, LIFECYCLE_DEADLINE, now);
     }
 }
@@ -115,7 +152,7 @@ static void look_for_proof(struct gang *g, uint64_t now)
     if (!throttle_failing(&g->throttle) || now < g->next_look)
         return;
     g->next_look = now + GANG_LOOK_EVERY;
-    for (uint32_t i = 0; i < g->slots; i++) {
+    for (uint32_t i = 0; i < g->posts; i++) {
         struct worker *w = &g->workers[i];
 
         if (w->state != LIFECYCLE_SERVING || w->started <= g->failed_at)
@@ -145,6 +182,9 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
         obey(g, &answer, now);
         next = sooner(gang_stock_watch(g, &in, &answer, now), gang_stock_next(g, &answer, now));
         next = sooner(next, gang_native_settle(g, now));
+        next = sooner(next, gang_queue_settle(g, &in, now));
+        uint32_t spare = gang_queue_spare(g);
+        board_set_spare_wanted(g->board, answer.spare_wanted > spare ? answer.spare_wanted : spare);
         for (uint32_t i = 0; i < g->slots; i++) {
             struct worker *w = &g->workers[i];
 

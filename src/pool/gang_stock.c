@@ -12,24 +12,31 @@
 
 /* While something is to be watched that no bell announces. */
 #define HEARTBEAT CLOCK_SEC
+/* How old a worker has to be that is replaced for its size and has answered nothing. */
+#define LIFE_BEFORE_LARGE (60 * CLOCK_SEC)
 
 /* ---- replacing ---- */
 
-static bool is_large(const struct gang *g, const struct worker *w)
+static bool is_large(const struct gang *g, const struct worker *w,
+                     const struct board_glance *glance, uint64_t now)
 {
     uint64_t resident = 0;
 
+    /* One that is too large before it has done anything has a successor that is, too. */
+    if (glance->requests == 0 && now - w->started < LIFE_BEFORE_LARGE)
+        return false;
     return meter_resident(w->pid, &resident) == 0 && resident > g->pool->pm_max_memory;
 }
 
 /* Judge a serving worker.  `measure`: its memory, too. */
-static void judge(struct gang *g, struct worker *w, const struct board_glance *glance, bool measure)
+static void judge(const struct gang *g, struct worker *w, const struct board_glance *glance,
+                  bool measure, uint64_t now)
 {
     if (w->due != RECYCLE_NO)
         return;
     if (w->recycle_at > 0 && glance->requests >= w->recycle_at)
         w->due = RECYCLE_REQUESTS;
-    else if (measure && is_large(g, w))
+    else if (measure && is_large(g, w, glance, now))
         w->due = RECYCLE_MEMORY;
 }
 
@@ -83,7 +90,7 @@ static void count(struct gang *g, struct policy_input *in, struct census *n, uin
         n->idle += glance.state == BOARD_WORKER_IDLE;
         n->silent += glance.state == BOARD_WORKER_STARTING;
         n->busy += glance.state == BOARD_WORKER_BUSY || glance.state == BOARD_WORKER_LEAVING;
-        judge(g, w, &glance, measure);
+        judge(g, w, &glance, measure, now);
         n->due += w->due != RECYCLE_NO;
     }
     if (measure)

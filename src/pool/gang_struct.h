@@ -4,12 +4,14 @@
 
 /*
  * The inside of a gang, for the files that make it up and nobody else: gang.c (its life),
- * gang_settle.c, gang_stock.c (what the policy is to know), gang_hearing.c (what comes from workers), gang_burial.c (their deaths), gang_card.c
+ * gang_settle.c, gang_stock.c (what the policy is to know), gang_queue.c (what waits, and the
+ * shedder), gang_hearing.c (what comes from workers), gang_burial.c (their deaths), gang_card.c
  * (what is published).
  */
 
 #include "pool/gang.h"
 #include "pool/output.h"
+#include "pool/overload.h"
 #include "pool/plan.h"
 #include "pool/policy.h"
 #include "pool/ports.h"
@@ -35,6 +37,20 @@ struct leftover {
 
 #define GANG_LAST_WORDS 200
 
+/* What waits in front of the gang; gang_queue.c alone. */
+struct gang_queue {
+    struct conf_pool pool; /* the pool as its shedder is to see it */
+    struct plan plan;      /* the shedder's */
+    bool planned;
+    struct overload overload;
+    uint64_t last, next;                 /* looks; next is CLOCK_NEVER while somebody is idle */
+    bool rung;                           /* the bell has rung since the last one */
+    uint64_t not_before;                 /* to start a shedder */
+    uint64_t quiet_full, quiet_shedding; /* no complaint before */
+    unsigned full_looks, reached;
+    bool said_shedding;
+};
+
 struct gang {
     const struct conf_pool *pool;
     const struct pool_context *context;
@@ -50,7 +66,7 @@ struct gang {
     uint32_t max_children;  /* at least 1 */
     uint32_t wanted;        /* the policy's last answer; at first, what to start with */
     bool settled;           /* the policy was asked */
-    bool reached;           /* the last answer: max_children stands in the way */
+    uint64_t next_reached;  /* max_children was reached: not counted again before */
     bool proven;            /* a worker has been ready */
     struct worker *workers; /* by slot; owned */
     uint32_t slots;         /* all of them: the posts and one for a shedder, the last */
@@ -62,6 +78,7 @@ struct gang {
     size_t leftover_count;
     struct gang *const *fed; /* boards for status workers; borrowed */
     size_t fed_count;
+    struct gang_queue queue;
     struct window window;         /* of how many were needed at once */
     struct recycle_budget budget; /* of replacements */
     uint64_t next_measure;        /* when memory is to be looked at */
@@ -131,6 +148,17 @@ void gang_native_started(struct gang *g, struct worker *w);
 /* See who is ready, ask those who are to leave, and limit the time of requests.  When to call again
  * at the latest; nothing when called again before. */
 uint64_t gang_native_settle(struct gang *g, uint64_t now);
+
+/* What waits: make ready to look and, when the pool may shed, to shed.  0 or negative. */
+int gang_queue_open(struct gang *g, struct error *err);
+void gang_queue_close(struct gang *g);
+/* Look when it is time, complain, start or end the shedder.  When to call again at the latest. */
+uint64_t gang_queue_settle(struct gang *g, const struct policy_input *in, uint64_t now);
+/* How many idle workers it wants the bell to be rung below: 1, or 0 while it looks by itself. */
+uint32_t gang_queue_spare(const struct gang *g);
+/* The shedder sits in the last slot. */
+bool gang_queue_is_shedder(const struct gang *g, const struct worker *w);
+void gang_queue_bury(struct gang *g, struct worker *w, int code, int status, uint64_t now);
 
 /* Publish what has changed. */
 void gang_publish(struct gang *g, uint64_t now);

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 
-#define LOOK_MIN (5 * CLOCK_MSEC)
 #define LOOK_MAX (100 * CLOCK_MSEC)
 #define LOOK_LIMIT (20 * CLOCK_MSEC) /* while a queue_limit is set */
 
@@ -13,7 +12,9 @@ uint64_t overload_interval(const struct overload_input *in)
 
     if (in->queue_limit > 0 && interval > LOOK_LIMIT)
         interval = LOOK_LIMIT;
-    return interval < LOOK_MIN ? LOOK_MIN : interval > LOOK_MAX ? LOOK_MAX : interval;
+    return interval < OVERLOAD_LOOK_MIN ? OVERLOAD_LOOK_MIN
+           : interval > LOOK_MAX        ? LOOK_MAX
+                                        : interval;
 }
 
 /* Is there reason to start a shedder? */

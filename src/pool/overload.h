@@ -17,6 +17,8 @@
 #include "host/queue_age.h"
 
 #define OVERLOAD_CALM UINT64_C(200000) /* microseconds */
+/* The least time between two looks. */
+#define OVERLOAD_LOOK_MIN UINT64_C(5000)
 
 struct overload_input {
     uint64_t now;           /* monotonic microseconds */

@@ -127,9 +127,9 @@ struct policy_answer policy_decide(const struct policy_input *in)
     /* process.max leaves no room for a successor: make it. */
     if (replace > 0 && in->allowed == 0 && in->pending == 0 && in->leaving == 0 && surplus == 0)
         out.retire_due = 1;
-    /* Too many: the due go first, and what is left of them needs no successor. */
-    if (surplus > replace) {
-        uint64_t over = surplus - replace;
+    /* Too many: the due go first, and need no successor.  Nobody goes for one who is on the way. */
+    if (surplus > replace && successors > out.retire_due) {
+        uint64_t over = least(surplus - replace, successors - out.retire_due);
         uint64_t of_due = least(over, in->due - out.retire_due);
 
         out.retire_due += (uint32_t)of_due;

@@ -25,8 +25,8 @@ uint32_t recycle_limit(uint32_t max_requests, uint32_t serial);
  * How many may be replaced now.  What a worker says it has answered is gossip: without this bound a
  * pool whose workers claim a million requests each would keep the master forking.
  */
-#define RECYCLE_RATE 100u  /* a second, in the long run */
-#define RECYCLE_BURST 100u /* at once */
+#define RECYCLE_RATE 300u  /* a second, in the long run */
+#define RECYCLE_BURST 300u /* at once */
 
 struct recycle_budget { /* by recycle_budget_init() */
     uint64_t filled;    /* monotonic microseconds: when `left` was last brought up to date */

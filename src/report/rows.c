@@ -231,7 +231,8 @@ static void add_pool_own(struct rows *rows, const struct board_snapshot *s)
     add_number(rows, "active requests", s->active_requests);
     add_number(rows, "requests", s->requests);
     add_number(rows, "failed requests", s->failed);
-    add_number(rows, "timed out requests", s->timed_out);
+    /* Those of native programs end with their worker, and only the master has seen it. */
+    add_number(rows, "timed out requests", s->timed_out + card->terminated);
     add_number(rows, "aborted requests", s->aborted);
     add_number(rows, "bytes out", s->bytes_out);
     add_decimal(rows, "cpu seconds", (double)s->cpu / (double)CLOCK_SEC);

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "serve/brief.h"
 #include "serve/connection.h"
 #include "serve/crowd.h"
 #include "serve/listener.h"
@@ -67,7 +68,8 @@ int listener_open(struct worker *w, int first, size_t count, struct error *err)
     for (size_t i = 0; i < count && r == 0; i++) {
         l->fds[l->count++] = first + (int)i;
         r = descriptor_cloexec(first + (int)i, true);
-        if (r == 0) /* siblings race for a connection: nobody may block */
+        /* Siblings race for a connection: nobody may block.  Beside native programs see brief.h. */
+        if (r == 0 && w->options.kind != OPTIONS_SHED)
             r = descriptor_nonblock(first + (int)i, true);
         if (r == 0)
             r = add(l->epoll, first + (int)i, EPOLLIN | EPOLLEXCLUSIVE, first + (int)i);
@@ -214,7 +216,10 @@ static bool accept_one(struct worker *w, int listening)
         }
     }
     memset(&from, 0, sizeof from);
-    int fd = accept4(listening, (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+    int fd = w->options.kind == OPTIONS_SHED
+                 ? brief_accept(listening, (struct sockaddr *)&from, &length, flags)
+                 : accept4(listening, (struct sockaddr *)&from, &length, flags);
     if (fd < 0) {
         switch (errno) {
         case EAGAIN:

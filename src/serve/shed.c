@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "host/queue.h"
 #include "host/queue_age.h"
+#include "serve/brief.h"
 #include "serve/listener.h"
 #include "wire/response.h"
 
@@ -104,8 +105,11 @@ int shed_open(struct worker *w, struct error *err)
     if (w->shed == NULL)
         return error_errno(err, ENOMEM, "shedding");
     (void)queue_open(&w->shed->queue, &unused);
-    int r = sd_event_add_time(w->event, &w->shed->timer, CLOCK_MONOTONIC, clock_monotonic(),
-                              CLOCK_MSEC, on_tick, w);
+    int r = brief_prepare();
+    if (r < 0)
+        return error_errno(err, -r, "cannot make a timer");
+    r = sd_event_add_time(w->event, &w->shed->timer, CLOCK_MONOTONIC, clock_monotonic(), CLOCK_MSEC,
+                          on_tick, w);
     return r < 0 ? error_errno(err, -r, "cannot set a timer") : 0;
 }
 

@@ -35,12 +35,15 @@ def go_cache():
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory):
+def programs():
     """The programs of tests/tools, compiled once where they must be; {name: path}."""
-    folder = tmp_path_factory.mktemp("tools")
-    for parent in [folder, *folder.parents[:2]]:
-        if parent.owner() and os.stat(parent).st_uid == os.geteuid() and str(parent) != "/tmp":
-            parent.chmod(0o755)
+    # Not pytest's own folder, which a second pytest would close to other users.
+    place = daemon.Folder()
+    yield make_programs(place.path)
+    place.remove()
+
+
+def make_programs(folder):
     out = {}
     for name, libraries in C_PROGRAMS.items():
         out[name] = str(folder / name)
