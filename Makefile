@@ -40,7 +40,8 @@ conf_SRC := $(call room,conf, \
 	schema statement syntax value)
 host_SRC := $(call room,host, \
 	address capability channel client_block handover herald identity process process_daemon \
-	process_pid socket socket_inode socket_path spawn spawn_child)
+	process_pid socket socket_inode socket_path spawn spawn_caps \
+	spawn_child)
 board_SRC := $(call room,board, \
 	board doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \

@@ -7,6 +7,7 @@ import os
 import pathlib
 import pwd
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -329,3 +330,70 @@ def test_stop_while_throttled(web):
     started = time.monotonic()
     assert web.stop(signal.SIGQUIT) == 0
     assert time.monotonic() - started < 5
+
+
+# ---- another root
+
+def make_root(web, programs):
+    """A folder that holds the test program, what it is linked with, and nothing else."""
+    root = web.base / "jail"
+    for name in ("", "cgi", "dev"):
+        (root / name).mkdir(mode=0o755)
+    os.mknod(root / "dev" / "null", 0o666 | 0o020000, os.makedev(1, 3))
+    (root / "dev" / "null").chmod(0o666)
+    shutil.copy(programs["cgi"], root / "cgi" / "t")
+    (root / "cgi" / "t").chmod(0o755)
+    for word in subprocess.run(["ldd", programs["cgi"]], capture_output=True, text=True).stdout.split():
+        if word.startswith("/"):
+            target = pathlib.Path(f"{root}{word}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(word, target)
+    return root
+
+
+@pytest.mark.parametrize("more", [{}, {"no_new_privileges": "false"}, {"chdir": '"/cgi"'},
+                                  {"user": '"root"', "group": '"root"', "allow_root": "true"}])
+def test_a_pool_in_another_root(web, programs, more):
+    """The worker itself needs no loader and no library in there, and keeps no right to leave."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can change the root")
+    root = make_root(web, programs)
+    options = {"chroot": f'"{root}"', "command": '{"/cgi/t"}', "pm.max_children": 2,
+               "user": '"nobody"', "group": '"nogroup"', **more}
+    text = "\n".join(f"  {k} = {v}" for k, v in options.items())
+    web.write(web.pool("web", "  kind = cgi\n" + text))
+    assert web.run("-t").returncode == 0
+    web.start()
+    assert ask(web.web, "/cgi/t", "ok&out=x").body == b"x", web.log
+    for pid in web.workers("web"):
+        assert os.readlink(f"/proc/{pid}/root") == str(root)
+        assert os.readlink(f"/proc/{pid}/cwd") == str(root)
+        for line in open(f"/proc/{pid}/status"):
+            if line.startswith(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")):
+                assert int(line.split()[1], 16) == 0, line
+    with Conn(web.web) as c:
+        note = root / "note"
+        note.mkdir(mode=0o777)
+        note.chmod(0o777)
+        c.send(whole(cgi_params("/cgi/t", "note=/note/p&sleep=60000")))
+        program = int(daemon.wait_for(lambda: (note / "p").exists() and (note / "p").read_text().strip()))
+        assert os.readlink(f"/proc/{program}/root") == str(root)
+        assert "CapPrm:\t0000000000000000" in open(f"/proc/{program}/status").read()
+    victim = web.workers("web")[0]
+    os.kill(victim, signal.SIGKILL)
+    replaced(web, victim, 2)
+    assert ask(web.web, "/cgi/t", "ok&out=x").body == b"x"
+
+
+def test_a_root_without_proc_and_device_is_refused(web, programs):
+    if os.geteuid() != 0:
+        pytest.skip("only root can change the root")
+    root = make_root(web, programs)
+    body = f'  kind = cgi\n  chroot = "{root}"\n  %s\n  user = "nobody"\n  pm.max_children = 1'
+    web.write(web.pool("web", body % 'script_root = {"/cgi"}'))
+    result = web.run("-t")
+    assert result.returncode == 1 and "mount -t proc" in result.stderr, result.stderr
+    (root / "dev" / "null").unlink()
+    web.write(web.pool("web", body % 'command = {"/cgi/t"}'))
+    result = web.run("-t")
+    assert result.returncode == 1 and "mknod" in result.stderr, result.stderr
