@@ -68,6 +68,8 @@ int socket_listen(const struct socket_plan *plan, int *ret_fd, struct error *err
 void socket_unlink(const struct address *address, int fd);
 /* True when the path still leads to this listening socket (FAULTS C86). */
 bool socket_still_there(const struct address *address, int fd);
+/* Whether a connection waits to be accepted from this listening socket. */
+bool socket_waiting(int fd);
 /* net.core.somaxconn. */
 int socket_backlog_limit(void);
 /* Connect, waiting (also for room in a full backlog) at most `timeout_usec`.  The descriptor

@@ -13,7 +13,7 @@ static struct policy_input take_stock(const struct gang *g, uint64_t now)
 {
     struct policy_input in = {.pm = g->pool->pm,
                               .max_children = g->slots,
-                              .stopping = g->stopping,
+                              .stopping = g->stopping && !g->emptying,
                               .proven = g->proven,
                               .failing = throttle_failing(&g->throttle),
                               .held = !throttle_allows(&g->throttle, now)};
@@ -114,6 +114,15 @@ static void look_for_proof(struct gang *g, uint64_t now)
     }
 }
 
+/* Nothing waits any more, nobody is left to serve it, or there is no time: they may leave. */
+static void look_at_queue(struct gang *g, uint64_t now)
+{
+    if (!g->emptying || now < g->empty_look)
+        return;
+    g->empty_look = now + GANG_EMPTY_EVERY;
+    g->emptying = now < g->stop_by && gang_alive(g) > 0 && ports_paths_waiting(&g->ports);
+}
+
 static uint64_t sooner(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -126,6 +135,7 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
     if (g->opened) {
         pass_deadlines(g, now);
         look_for_proof(g, now);
+        look_at_queue(g, now);
         struct policy_input in = take_stock(g, now);
         struct policy_answer answer = policy_decide(&in);
         obey(g, &answer, now);
@@ -141,6 +151,8 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
         /* Asked anew: what was obeyed just now may have failed. */
         if (!throttle_allows(&g->throttle, now) && !g->stopping)
             next = sooner(next, g->throttle.until);
+        if (g->emptying)
+            next = sooner(next, g->empty_look);
         if (throttle_failing(&g->throttle) && gang_serving(g) > 0)
             next = sooner(next, g->next_look);
     }

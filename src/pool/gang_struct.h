@@ -27,6 +27,10 @@ struct leftover {
     uint64_t expires;
 };
 
+/* While it empties its sockets: how often to look.  The first look comes as late, for a client that
+ * found a path just before it went. */
+#define GANG_EMPTY_EVERY UINT64_C(10000)
+
 /* While a pool is failing: how often to look whether a worker has served meanwhile. */
 #define GANG_LOOK_EVERY UINT64_C(1000000)
 
@@ -44,6 +48,10 @@ struct gang {
     bool opened;  /* sockets are bound, workers may be started */
     bool failed;  /* cannot run; opened is false */
     bool stopping;
+    /* Stopping, but its workers still serve what waits in sockets whose paths are gone already. */
+    bool emptying;
+    uint64_t empty_look;    /* while emptying: when to look next */
+    uint64_t stop_by;       /* while stopping: no request in hand may take longer */
     uint32_t wanted;        /* the policy's last answer */
     bool proven;            /* a worker has been ready */
     struct worker *workers; /* by slot; owned */

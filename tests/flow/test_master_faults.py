@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -332,6 +333,39 @@ def test_stop_while_throttled(web):
     assert time.monotonic() - started < 5
 
 
+def test_quit_serves_what_waits_in_the_backlog(web):
+    """Two workers, ten clients that are connected by then: none is dropped."""
+    web.serve(pm__max_children=2)
+    answers = []
+
+    def client(n):
+        answers.append(web.ask(f"sleep=150&ok&out=x{n}", timeout=15).body)
+    clients = [threading.Thread(target=client, args=(n,)) for n in range(10)]
+    for c in clients:
+        c.start()
+    daemon.wait_for(lambda: web.status("web")["active processes"] == 2)
+    time.sleep(0.1)  # all of them are in the backlog
+    assert web.stop(signal.SIGQUIT) == 0
+    for c in clients:
+        c.join()
+    assert sorted(answers) == sorted(f"x{n}".encode() for n in range(10))
+    assert not os.path.exists(web.web)
+
+
+def test_quit_leaves_a_backlog_when_its_time_is_over(web):
+    web.globals = "process_control_timeout = 1"
+    web.serve(pm__max_children=1)
+    conns = [Conn(web.web) for _ in range(5)]
+    for c in conns:
+        c.send(whole(cgi_params(web.t, "sleep=60000&ok")))
+    daemon.wait_for(lambda: web.status("web")["active processes"] == 1)
+    started = time.monotonic()
+    assert web.stop(signal.SIGQUIT) == 0
+    assert 0.9 < time.monotonic() - started < 6
+    for c in conns:
+        c.close()
+
+
 # ---- another root
 
 def make_root(web, programs):
@@ -363,7 +397,8 @@ def test_a_pool_in_another_root(web, programs, more):
     text = "\n".join(f"  {k} = {v}" for k, v in options.items())
     web.write(web.pool("web", "  kind = cgi\n" + text))
     assert web.run("-t").returncode == 0
-    web.start()
+    # The leak checker needs /proc.
+    web.start(env={"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"})
     assert ask(web.web, "/cgi/t", "ok&out=x").body == b"x", web.log
     for pid in web.workers("web"):
         assert os.readlink(f"/proc/{pid}/root") == str(root)

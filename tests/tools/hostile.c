@@ -127,8 +127,8 @@ static void give(int channel, int descriptor)
     h->cmsg_type = SCM_RIGHTS;
     h->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(h), &descriptor, sizeof descriptor);
-    (void)sendmsg(channel, &packet, MSG_NOSIGNAL);
-    close(descriptor);
+    if (sendmsg(channel, &packet, MSG_NOSIGNAL) > 0)
+        close(descriptor); /* else it would be ours that waits */
 }
 
 /* The board of worker `pid`: it has closed its descriptor by now, its master has not. */
