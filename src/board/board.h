@@ -39,6 +39,8 @@ void board_slot_set_pid(struct board *b, uint32_t i, int32_t pid);
 void board_slot_set_drain(struct board *b, uint32_t i);
 /* How many requests its occupant says to have answered (clamped; gossip); 0 for an empty slot. */
 uint64_t board_slot_requests(const struct board *b, uint32_t i);
+/* The most workers that its occupant says to have seen busy at once (clamped; gossip). */
+uint32_t board_slot_max_active(const struct board *b, uint32_t i);
 /* The occupant is gone: fold, and leave the slot empty. */
 void board_slot_release(struct board *b, uint32_t i);
 

@@ -71,6 +71,8 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
     gang_hear_unwatch(g, w, GANG_WATCH_CHANNEL, w->channel);
     f.burial = gang_event(g, w, LIFECYCLE_EXITED, now);
     f.served = board_slot_requests(g->board, w->slot) > 0;
+    uint32_t most = board_slot_max_active(g->board, w->slot);
+    g->card.max_active = g->card.max_active > most ? g->card.max_active : most;
     board_slot_release(g->board, w->slot);
     worker_forget(w, &last.output);
     gang_hear_last_words(g, &last, now);

@@ -145,7 +145,9 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
             if (w->state == LIFECYCLE_EMPTY)
                 continue;
             if (w->channel >= 0 && (w->drain_unsent || w->boards < g->fed_count))
-                gang_hear_send(g, w);
+                gang_hear_send(g, w, now);
+            if (w->boards < g->fed_count && w->channel >= 0 && g->feed_again > now)
+                next = sooner(next, g->feed_again);
             next = sooner(next, w->deadline);
         }
         /* Asked anew: what was obeyed just now may have failed. */

@@ -31,6 +31,8 @@ struct leftover {
  * found a path just before it went. */
 #define GANG_EMPTY_EVERY UINT64_C(10000)
 
+#define GANG_FEED_AGAIN UINT64_C(1000000)
+
 /* While a pool is failing: how often to look whether a worker has served meanwhile. */
 #define GANG_LOOK_EVERY UINT64_C(1000000)
 
@@ -63,6 +65,8 @@ struct gang {
     size_t leftover_count;
     struct gang *const *fed; /* boards for status workers; borrowed */
     size_t fed_count;
+    uint64_t feed_again; /* after a shortage: no board is sent before */
+    bool feed_short;     /* … which has been said */
     uint64_t next_look;  /* while failing: when to look for proof again */
     int64_t wall_offset; /* wall clock minus monotonic */
     char reason[BOARD_REASON];
@@ -100,7 +104,7 @@ void gang_hear_last_words(struct gang *g, const struct leftover *last, uint64_t 
 uint64_t gang_hear_expire(struct gang *g, uint64_t now);
 void gang_hear_close(struct gang *g);
 /* Send boards and words that are still unsent. */
-void gang_hear_send(struct gang *g, struct worker *w);
+void gang_hear_send(struct gang *g, struct worker *w, uint64_t now);
 
 /* Publish what has changed. */
 void gang_publish(struct gang *g, uint64_t now);
