@@ -8,6 +8,7 @@ import os
 import pathlib
 import pwd
 import random
+import select
 import shutil
 import signal
 import socket
@@ -188,8 +189,8 @@ def test_a_worker_that_sends_garbage(served, hostile):
     pid = served.workers("web")[0]
     before = daemon.descriptors(served.pid)
     assert hostile(pid, "garbage", 2000).wait(daemon.PATIENCE) == 0
+    assert pid in served.workers("web")
     kill_one(served)
-    os.kill(pid, 0)
     daemon.wait_for(lambda: daemon.descriptors(served.pid) <= before)
     assert "ALERT" not in served.log
 
@@ -218,6 +219,7 @@ def test_a_worker_gives_descriptors_whose_close_waits(served, hostile):
     pid = served.workers("web")[0]
     before = daemon.descriptors(served.pid)
     h = hostile(pid, "linger", 5)
+    assert select.select([h.stdout], [], [], daemon.PATIENCE)[0]
     assert h.stdout.readline() == b"given\n"
     replaced(served, pid)
     assert "sent descriptors" in served.log
@@ -226,6 +228,7 @@ def test_a_worker_gives_descriptors_whose_close_waits(served, hostile):
     pid = served.workers("web")[0]
     served.signal(signal.SIGSTOP)
     h = hostile(pid, "linger", 5)
+    assert select.select([h.stdout], [], [], daemon.PATIENCE)[0]
     assert h.stdout.readline() == b"given\n"
     os.kill(pid, signal.SIGKILL)
     served.signal(signal.SIGCONT)
