@@ -40,7 +40,8 @@ conf_SRC := $(call room,conf, \
 	reading schema signal statement syntax value)
 host_SRC := $(call room,host, \
 	address capability channel client_block elf handover herald identity meter process \
-	process_daemon process_pid queue queue_age reach socket socket_inode socket_path spawn spawn_child)
+	process_daemon process_pid queue queue_age reach socket socket_inode socket_path spawn \
+	spawn_caps spawn_child)
 board_SRC := $(call room,board, \
 	board doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
@@ -232,7 +233,8 @@ endif
 
 # Kept apart from the rest: what runs under valgrind takes long, and these prove nothing there.
 # valgrind 3.19 knows no pidfds and no close_range, and runs one thread at a time.
-VALGRIND_SKIP := host-spawn host-spawn_exec host-spawn_fail host-socket_race pool-gang_native
+VALGRIND_SKIP := host-spawn host-spawn_exec host-spawn_fail host-socket_race pool-gang_native \
+	pool-gang pool-gang_sizing
 
 C_FILES := $(sort $(wildcard src/*.[ch] src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/tools/*.[ch]))

@@ -12,15 +12,15 @@
 
 static void usage(FILE *to)
 {
-    (void)fprintf(to,
-                  "usage: ganger [-DSthv] [-c FILE] [-p PIDFILE]\n"
-                  "  -c FILE     read FILE (default " DEFAULT_CONFIG ")\n"
-                  "  -t          test the configuration, all of it, and exit; -tt prints it too\n"
-                  "  -D          become a daemon (default: stay in the foreground)\n"
-                  "  -p PIDFILE  write the pid there too (besides ganger.pid in runtime_directory)\n"
-                  "  -S          strict: refuse to start when one pool cannot run\n"
-                  "  -v, -h      print the version, this help\n"
-                  "See ganger(8) and ganger.conf(5); gangerctl(1) shows how the pools are.\n");
+    (void)fprintf(
+        to, "usage: ganger [-DSthv] [-c FILE] [-p PIDFILE]\n"
+            "  -c FILE     read FILE (default " DEFAULT_CONFIG ")\n"
+            "  -t          test the configuration, all of it, and exit; -tt prints it too\n"
+            "  -D          become a daemon (default: stay in the foreground)\n"
+            "  -p PIDFILE  write the pid there too (besides ganger.pid in runtime_directory)\n"
+            "  -S          strict: refuse to start when one pool cannot run\n"
+            "  -v, -h      print the version, this help\n"
+            "See ganger(8) and ganger.conf(5); gangerctl(1) shows how the pools are.\n");
 }
 
 int main(int argc, char **argv)

@@ -112,13 +112,35 @@ struct board_slot *board_own_slot(struct board *b)
     return mapping_own(b);
 }
 
+/* A worker that becomes busy counts who else is.  Of two that become so at once, at least one sees
+ * both: each has told its own state before it looks. */
+static void note_busy(struct board *b, struct board_slot *own)
+{
+    uint32_t busy = 0;
+
+    for (uint32_t i = 0; i < b->slots; i++) {
+        const struct board_slot *slot = mapping_slot(b, i);
+
+        busy += atomic_load_explicit(&slot->state, memory_order_seq_cst) == BOARD_WORKER_BUSY;
+    }
+    if (busy > atomic_load_explicit(&own->max_active, memory_order_relaxed)) {
+        atomic_store_explicit(&own->max_active, busy, memory_order_release);
+    }
+}
+
 void board_worker_state(struct board *b, enum board_worker_state worker_state, uint32_t active)
 {
     struct board_slot *slot = mapping_own(b);
+    uint32_t before;
 
-    if (slot != NULL) {
-        atomic_store_explicit(&slot->active, active, memory_order_relaxed);
-        atomic_store_explicit(&slot->state, (uint32_t)worker_state, memory_order_release);
+    if (slot == NULL) {
+        return;
+    }
+    before = atomic_load_explicit(&slot->state, memory_order_relaxed);
+    atomic_store_explicit(&slot->active, active, memory_order_relaxed);
+    atomic_store_explicit(&slot->state, (uint32_t)worker_state, memory_order_seq_cst);
+    if (worker_state == BOARD_WORKER_BUSY && before != BOARD_WORKER_BUSY) {
+        note_busy(b, slot);
     }
 }
 

@@ -55,6 +55,8 @@ struct board_glance board_snapshot_slot(const struct board *b, uint32_t i);
 uint64_t board_slot_requests(const struct board *b, uint32_t i);
 /* Connections accepted by all workers, the gone included; for the master, which alone folds. */
 uint64_t board_snapshot_accepted(const struct board *b);
+/* The most workers that its occupant says to have seen busy at once (clamped; gossip). */
+uint32_t board_slot_max_active(const struct board *b, uint32_t i);
 /* The occupant is gone: fold, and leave the slot empty. */
 void board_slot_release(struct board *b, uint32_t i);
 

@@ -62,7 +62,7 @@ struct board_card {
     uint32_t listen_queue; /* connections waiting; issued by the kernel's sock_diag */
     uint32_t max_listen_queue;
     uint32_t listen_queue_len; /* the limit */
-    uint32_t max_active;
+    uint32_t max_active;       /* the most that workers who are gone saw busy at once */
     uint32_t max_children_reached;
     uint64_t spawned;      /* workers ever started */
     uint64_t exits_ok;     /* workers that left as asked or with status 0 */
@@ -134,6 +134,7 @@ struct board_slot {
     _Atomic uint64_t params_dropped;     /* refused parameters */
     _Atomic uint32_t shim;               /* enum board_shim; the preloaded library alone */
     _Atomic uint32_t buckets[BOARD_BUCKETS]; /* service time histogram */
+    _Atomic uint32_t max_active; /* busy workers of the pool, the most it saw on becoming busy */
     _Alignas(64) struct board_request request;
 };
 

@@ -70,6 +70,7 @@ static void slot_empty(struct board *b, struct board_slot *slot)
     atomic_store_explicit(&slot->params_dropped, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->shim, BOARD_SHIM_NONE, memory_order_relaxed);
     atomic_store_explicit(&slot->opaque, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->max_active, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->drain, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->pid, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->start_time, 0, memory_order_relaxed);
@@ -133,6 +134,16 @@ uint64_t board_slot_requests(const struct board *b, uint32_t i)
     }
     value = atomic_load_explicit(&mapping_slot(b, i)->requests, memory_order_acquire);
     return value < BOARD_COUNT_MAX ? value : BOARD_COUNT_MAX;
+}
+
+uint32_t board_slot_max_active(const struct board *b, uint32_t i)
+{
+    uint32_t value = 0;
+
+    if (i < b->slots) {
+        value = atomic_load_explicit(&mapping_slot(b, i)->max_active, memory_order_acquire);
+    }
+    return value < b->slots ? value : b->slots;
 }
 
 void board_slot_release(struct board *b, uint32_t i)

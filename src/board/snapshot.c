@@ -143,6 +143,11 @@ static void read_request(const struct board_slot *slot, struct board_slot_view *
     request->user[sizeof(request->user) - 1] = '\0';
 }
 
+static uint32_t slot_generation(const struct board *b, uint32_t i)
+{
+    return atomic_load_explicit(&mapping_slot(b, i)->generation, memory_order_acquire);
+}
+
 static void read_card(const struct board *b, struct board_snapshot *s)
 {
     struct board_card *card = &s->card;
@@ -156,6 +161,11 @@ static void read_card(const struct board *b, struct board_snapshot *s)
     card->pm[sizeof(card->pm) - 1] = '\0';
     card->listen[sizeof(card->listen) - 1] = '\0';
     card->reason[sizeof(card->reason) - 1] = '\0';
+    for (uint32_t i = 0; i < b->slots; i++) {
+        uint32_t seen = slot_generation(b, i) == 0 ? 0 : board_slot_max_active(b, i);
+
+        card->max_active = card->max_active > seen ? card->max_active : seen;
+    }
     card->start_time = at_most(card->start_time, TIME_MAX);
     card->throttled_until = at_most(card->throttled_until, TIME_MAX);
     card->spawned = at_most(card->spawned, BOARD_TOTAL_MAX);
@@ -211,11 +221,6 @@ static void sums_add(struct board_snapshot *s, const struct board_slot_view *vie
     s->busy += !view->opaque && view->state == BOARD_WORKER_BUSY;
     s->opaque += view->opaque;
     s->active_requests += view->active;
-}
-
-static uint32_t slot_generation(const struct board *b, uint32_t i)
-{
-    return atomic_load_explicit(&mapping_slot(b, i)->generation, memory_order_acquire);
 }
 
 /* One pass over all slots; fills at most `capacity` views. */

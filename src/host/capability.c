@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static const struct {
     cap_value_t value;
@@ -88,5 +89,20 @@ int capability_keep_needed(struct error *err)
     if (r == 0 && (reduce(own) < 0 || cap_set_proc(own) < 0))
         r = error_errno(err, errno, "cannot drop capabilities");
     (void)cap_free(own);
+    return r;
+}
+
+int capability_enter_root(struct error *err)
+{
+    if (chroot(".") < 0 || chdir("/") < 0)
+        return error_errno(err, errno, "cannot enter the pool's chroot");
+    cap_t none = cap_init();
+    int r = none == NULL || cap_set_proc(none) < 0
+                ? error_errno(err, errno, "cannot give up the right to change the root")
+                : 0;
+    if (none != NULL)
+        (void)cap_free(none);
+    if (r == 0 && chroot("/") == 0)
+        r = error_set(err, EPERM, "the right to change the root cannot be given up");
     return r;
 }

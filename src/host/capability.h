@@ -20,6 +20,13 @@
  */
 int capability_keep_needed(struct error *err);
 
+/*
+ * For a program started with spawn_plan.chroot_later, before it does anything else: the working
+ * folder becomes the root, and the last capability is given up.  0, or negative with err: then it
+ * must not go on.
+ */
+int capability_enter_root(struct error *err);
+
 /* The i-th name of the table ("cap_chown" …), NULL behind the end: for tests and the manual. */
 const char *capability_needed(size_t i);
 

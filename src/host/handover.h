@@ -5,7 +5,8 @@
 /*
  * What a ganger-worker is born with, and the words it exchanges with the master.
  *
- * A ganger-worker is exec'd as  `ganger-worker POOL SLOT GENERATION`  with exactly these
+ * A ganger-worker is exec'd as  `ganger-worker POOL SLOT GENERATION`  (and `chroot` when it is to
+ * enter its working folder first, host/capability.h) with exactly these
  * descriptors: 0 and 1 are /dev/null, 2 is a pipe whose other end the master reads (log lines),
  * and the ones below.  Everything about the pool is in the settings (base/settings.h).
  */

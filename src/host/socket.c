@@ -126,6 +126,12 @@ bool socket_still_there(const struct address *address, int fd)
     return address->family != ADDRESS_UNIX || socket_path_still_there(address->text, fd);
 }
 
+bool socket_waiting(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0;
+}
+
 /* A unix connect() that finds the backlog full has nothing to poll for; but a blocking one waits
  * for room, and SO_SNDTIMEO is its deadline. */
 static int connect_unix(int fd, const struct address *a, uint64_t end)

@@ -60,14 +60,16 @@ enum socket_outcome {
  * negative; err is set in all cases but 0.  For a path: its folder must exist and not be writable by
  * everybody (unless sticky); a dead socket under the name is replaced.  A backlog above
  * socket_backlog_limit() is cut by the kernel without a word: the caller compares.  Sets the
- * process's umask for a moment: single-threaded callers only.  May take some 20 ms for a dead socket
- * and 0.5 s when another process holds a lock on the folder.
+ * process's umask for a moment: single-threaded callers only.  May take some 20 ms for a dead socket,
+ * and once 0.5 s when another process holds a lock on the folder.
  */
 int socket_listen(const struct socket_plan *plan, int *ret_fd, struct error *err);
 /* Unlink the path of a unix socket that we bound, but only while it is still that very inode. */
 void socket_unlink(const struct address *address, int fd);
 /* True when the path still leads to this listening socket (FAULTS C86). */
 bool socket_still_there(const struct address *address, int fd);
+/* Whether a connection waits to be accepted from this listening socket. */
+bool socket_waiting(int fd);
 /* net.core.somaxconn. */
 int socket_backlog_limit(void);
 /* Connect, waiting (also for room in a full backlog) at most `timeout_usec`.  The descriptor

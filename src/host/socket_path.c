@@ -115,10 +115,15 @@ static void nap(long usec)
 /* flock() has no deadline of its own, and no event tells when a lock is free. */
 static void lock_folder(int folder)
 {
-    uint64_t end = clock_monotonic() + LOCK_WAIT;
+    static uint64_t patience =
+        LOCK_WAIT; /* of this process: who holds one lock may hold them all */
+    uint64_t begin = clock_monotonic();
+    uint64_t end = begin + patience;
     while (flock(folder, LOCK_EX | LOCK_NB) < 0 && (errno == EWOULDBLOCK || errno == EINTR) &&
            clock_monotonic() < end)
         nap(2000);
+    uint64_t waited = clock_monotonic() - begin;
+    patience -= waited < patience ? waited : patience;
 }
 
 /* Bind under a temporary name that is free. */
@@ -295,6 +300,9 @@ static int take_once(const struct place *place, const struct stat *own, struct e
 
 static int take(const struct place *place, const struct stat *own, struct error *err)
 {
+    int free_name = rename_into_nothing(place); /* needs no lock, which anybody may hold */
+    if (free_name == 0)
+        return 0;
     lock_folder(place->folder);
     for (int i = 0; i < TAKE_ATTEMPTS; i++) {
         int r = take_once(place, own, err);

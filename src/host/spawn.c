@@ -97,6 +97,8 @@ static int plan_check(const struct spawn_plan *plan, struct error *err)
     if (plan->fd_count > SPAWN_FDS_MAX)
         return error_set(err, EINVAL, "%zu descriptors for one program, at most %d are allowed",
                          plan->fd_count, SPAWN_FDS_MAX);
+    if (plan->chroot_later && (plan->chroot == NULL || plan->chdir != NULL))
+        return error_set(err, EINVAL, "a root to be entered later, and a folder besides");
     for (size_t i = 0; i < plan->fd_count; i++) {
         if (plan->fds[i].from < 0 || plan->fds[i].to < 0)
             return error_set(err, EBADF, "descriptor %d for number %d", plan->fds[i].from,
@@ -237,7 +239,7 @@ int spawn_vfork(const struct spawn_plan *plan, struct spawned *ret, struct spawn
     int r = plan_check(plan, err);
     if (r < 0)
         return r;
-    if (plan->identity != NULL || plan->undumpable)
+    if (plan->identity != NULL || plan->undumpable || plan->chroot_later)
         return error_set(err, EINVAL, "a child that shares our memory keeps our identity");
 
     struct spawn_report outcome = {.step = -1, .number = 0};

@@ -68,9 +68,13 @@ struct spawn_plan {
     size_t limit_count;
     const struct identity *identity; /* NULL: keep; other than uid 0: all capabilities go as well */
     const char *chroot;              /* NULL: none */
-    const char *chdir;               /* NULL: keep ("/" after chroot) */
-    bool chdir_optional;             /* a failing chdir is no failure */
-    bool new_session;                /* setsid: own session and process group */
+    /* The program itself enters it, by capability_enter_root(): until then it is only the working
+     * folder, and CAP_SYS_CHROOT the program's only capability (ambient).  For a dynamically linked
+     * program, whose loader and libraries are outside.  Not with chdir or spawn_vfork. */
+    bool chroot_later;
+    const char *chdir;   /* NULL: keep ("/" after chroot) */
+    bool chdir_optional; /* a failing chdir is no failure */
+    bool new_session;    /* setsid: own session and process group */
     bool no_new_privs;
     /* PR_SET_DUMPABLE 0, spawn_fork only, and only until the exec, where the kernel resets it: a
      * program that wants to stay so calls process_undumpable() itself.  Implied by identity. */

@@ -25,7 +25,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdint.h>
@@ -33,8 +32,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define BARE __attribute__((no_sanitize("address", "undefined")))
 
 #define SIGNAL_LAST (_NSIG - 1)
 #define SIGNAL_SET_SIZE ((size_t)SIGNAL_LAST / 8)
@@ -195,9 +192,11 @@ BARE static int set_descriptors(struct spawn_child *c)
     return number;
 }
 
-BARE static int change_root(const char *path)
+BARE static int change_root(const struct spawn_plan *plan)
 {
-    if (syscall(SYS_chroot, path) < 0 || syscall(SYS_chdir, "/") < 0)
+    if (plan->chroot_later)
+        return syscall(SYS_chdir, plan->chroot) < 0 ? errno : 0;
+    if (syscall(SYS_chroot, plan->chroot) < 0 || syscall(SYS_chdir, "/") < 0)
         return errno;
     return 0;
 }
@@ -256,37 +255,6 @@ BARE static int set_uid(uid_t uid)
     return has_uid(uid) ? 0 : EPERM;
 }
 
-/* Without CAP_SETPCAP the bounding set stays; it gives nothing to a process that has no_new_privs
- * or runs no setuid program. */
-BARE static int drop_bounding_set(void)
-{
-    for (int capability = 0; capability <= 63; capability++) {
-        long held = syscall(SYS_prctl, PR_CAPBSET_READ, capability, 0, 0, 0);
-        if (held < 0)
-            return 0; /* past the last one this kernel knows */
-        if (held > 0 && syscall(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0) < 0)
-            return errno == EPERM ? 0 : errno;
-    }
-    return 0;
-}
-
-BARE static int drop_capabilities(void)
-{
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0, 0, 0}, {0, 0, 0}};
-
-    if (syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-        return errno;
-    if (syscall(SYS_capset, &header, data) < 0)
-        return errno;
-    if (syscall(SYS_capget, &header, data) < 0)
-        return errno;
-    for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
-        if ((data[i].effective | data[i].permitted | data[i].inheritable) != 0)
-            return EPERM;
-    return 0;
-}
-
 /* After the capabilities are gone nothing may lead back to root. */
 BARE static void become(struct spawn_child *c, const struct identity *id)
 {
@@ -304,7 +272,7 @@ BARE static void become(struct spawn_child *c, const struct identity *id)
             fail(c, SPAWN_STEP_GID, EPERM);
     }
     if (id->uid != 0) {
-        if ((number = drop_capabilities()) != 0)
+        if ((number = spawn_caps_drop(c->plan)) != 0)
             fail(c, SPAWN_STEP_CAPABILITIES, number);
         if (syscall(SYS_setuid, 0) == 0 || !has_uid(id->uid))
             fail(c, SPAWN_STEP_UID, EPERM);
@@ -342,7 +310,7 @@ BARE static void set_surroundings(struct spawn_child *c)
         fail(c, SPAWN_STEP_DESCRIPTORS, number);
     if ((number = set_limits(plan, 1)) != 0)
         fail(c, SPAWN_STEP_LIMITS, number);
-    if (plan->chroot != NULL && (number = change_root(plan->chroot)) != 0)
+    if (plan->chroot != NULL && (number = change_root(plan)) != 0)
         fail(c, SPAWN_STEP_CHROOT, number);
 }
 
@@ -355,11 +323,11 @@ BARE int spawn_child_run(void *context)
     set_surroundings(c);
 
     int shed = plan->drop_capabilities || (plan->identity != NULL && plan->identity->uid != 0);
-    if (shed && (number = drop_bounding_set()) != 0)
+    if (shed && ((number = spawn_caps_keep(plan)) != 0 || (number = spawn_caps_bound()) != 0))
         fail(c, SPAWN_STEP_CAPABILITIES, number);
     if (plan->identity != NULL)
         become(c, plan->identity);
-    if (plan->drop_capabilities && (number = drop_capabilities()) != 0)
+    if (plan->drop_capabilities && (number = spawn_caps_drop(c->plan)) != 0)
         fail(c, SPAWN_STEP_CAPABILITIES, number);
     if (plan->no_new_privs && syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         fail(c, SPAWN_STEP_NO_NEW_PRIVS, errno);

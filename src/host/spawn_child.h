@@ -22,4 +22,13 @@ struct spawn_child {
  * status 127.  Never returns.  Runs with every signal blocked. */
 int spawn_child_run(void *context) __attribute__((noreturn));
 
+/* No instrumentation: see host/spawn_child.c. */
+#define BARE __attribute__((no_sanitize("address", "undefined")))
+
+/* Steps of host/spawn_caps.c, in this order; 0 or a positive errno value.  What plan->chroot_later
+ * needs stays. */
+int spawn_caps_keep(const struct spawn_plan *plan);
+int spawn_caps_bound(void);
+int spawn_caps_drop(const struct spawn_plan *plan);
+
 #endif

@@ -330,6 +330,14 @@ static void check_chroot(struct findings *f)
         if (null != NULL && (stat(null, &st) < 0 || !S_ISCHR(st.st_mode)))
             find(f, false, "chroot = \"%s\" holds no device dev/null; make one with mknod", path);
         free(null);
+        /* Where a script really lies is asked of the kernel there. */
+        char *proc = outside(f, "/proc/self/fd");
+        if (proc != NULL && f->pool->script_root.count > 0 && stat(proc, &st) < 0)
+            find(f, false,
+                 "chroot = \"%s\" has no proc, without which scripts below script_root are not "
+                 "found; mount one (mount -t proc proc %s/proc), or name one program by `command'",
+                 path, path);
+        free(proc);
     }
 }
 

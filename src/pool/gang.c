@@ -176,7 +176,10 @@ enum lifecycle_action gang_event(struct gang *g, struct worker *w, enum lifecycl
                                  uint64_t now)
 {
     enum lifecycle_state before = w->state;
-    enum lifecycle_action action = worker_event(w, event, g->context->process_control_timeout, now);
+    uint64_t patience = !g->stopping       ? g->context->process_control_timeout
+                        : g->stop_by > now ? g->stop_by - now
+                                           : 0;
+    enum lifecycle_action action = worker_event(w, event, patience, now);
 
     switch (action) {
     case LIFECYCLE_DO_ALARM:
@@ -243,16 +246,21 @@ void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now)
 
     bool stopping = g->stopping;
 
-    if (!stopping)
+    if (!stopping) {
         ports_unlink(&g->ports);
+        g->stop_by = now + g->context->process_control_timeout;
+    }
     g->stopping = true;
+    g->emptying = how == GANG_STOP_DRAIN && ports_paths(&g->ports) > 0 && gang_serving(g) > 0;
+    g->empty_look = now + GANG_EMPTY_EVERY;
     for (uint32_t i = 0; i < g->slots; i++) {
         struct worker *w = &g->workers[i];
 
-        (void)gang_event(g, w, orders[how], now);
+        if (!g->emptying)
+            (void)gang_event(g, w, orders[how], now);
         /* From here on everybody has the same time left, also who was leaving already. */
         if (!stopping && w->state == LIFECYCLE_DRAINING)
-            w->deadline = now + g->context->process_control_timeout;
+            w->deadline = g->stop_by;
     }
 }
 

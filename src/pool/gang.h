@@ -88,8 +88,10 @@ void gang_ready(struct gang *g, const struct gang_watch *w, uint64_t now);
 bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t now);
 
 enum gang_stop_how {
-    GANG_STOP_DRAIN, /* requests in hand are finished, within process_control_timeout */
-    GANG_STOP_TERM,  /* SIGTERM, and SIGKILL a second later */
+    /* What has been accepted, or waits in a socket with a path, is finished within
+     * process_control_timeout. */
+    GANG_STOP_DRAIN,
+    GANG_STOP_TERM, /* SIGTERM, and SIGKILL a second later */
     GANG_STOP_KILL,
 };
 /* End the pool: nobody new finds its sockets.  A stronger order may follow a weaker one. */

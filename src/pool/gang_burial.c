@@ -77,6 +77,8 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
     f.burial = gang_event(g, w, LIFECYCLE_EXITED, now);
     f.served = gang_slot_served(g, w->slot);
     f.native = w->native.is;
+    uint32_t most = board_slot_max_active(g->board, w->slot);
+    g->card.max_active = g->card.max_active > most ? g->card.max_active : most;
     board_slot_release(g->board, w->slot);
     gang_count_process(g, -1);
     worker_forget(w, &last.output);

@@ -89,7 +89,7 @@ void gang_hear_words(struct gang *g, struct worker *w, uint64_t now)
     }
 }
 
-/* One board; 0 sent or not possible for good, CHANNEL_FULL try again. */
+/* One board: 0 sent, or its worker is gone; CHANNEL_FULL; negative: a shortage, which passes. */
 static int send_board(struct gang *g, struct worker *w, const struct gang *about)
 {
     struct channel_message message = {.word = CHANNEL_BOARD};
@@ -97,26 +97,35 @@ static int send_board(struct gang *g, struct worker *w, const struct gang *about
 
     (void)snprintf(message.name, sizeof(message.name), "%s", about->pool->name);
     __attribute__((cleanup(descriptor_cleanup))) int fd = board_reopen_readonly(about->board, &err);
-    if (fd < 0) {
-        gang_say(g, LOG_LEVEL_WARNING, "the status of pool %s is not shown: %s", about->pool->name,
-                 err.text);
+    int r = fd < 0 ? fd : channel_send(w->channel, &message, fd);
+    if (fd >= 0 && r < 0 && r != -ETOOMANYREFS && r != -ENOBUFS && r != -ENOMEM)
         return 0;
-    }
-    return channel_send(w->channel, &message, fd) == CHANNEL_FULL ? CHANNEL_FULL : 0;
+    if (r < 0 && !g->feed_short)
+        gang_say(g, LOG_LEVEL_WARNING, "the status of pool %s is not shown yet: %s",
+                 about->pool->name, fd < 0 ? err.text : strerror(-r));
+    g->feed_short = r < 0;
+    return r;
 }
 
-void gang_hear_send(struct gang *g, struct worker *w)
+void gang_hear_send(struct gang *g, struct worker *w, uint64_t now)
 {
     bool unsent = worker_flush(w);
+    int r = 0;
 
     for (int i = 0; !unsent && i < TURN && w->boards < g->fed_count && w->channel >= 0; i++) {
-        if (send_board(g, w, g->fed[w->boards]) == CHANNEL_FULL)
+        if (now < g->feed_again)
+            break;
+        r = send_board(g, w, g->fed[w->boards]);
+        if (r < 0)
+            g->feed_again = now + GANG_FEED_AGAIN;
+        if (r != 0)
             break;
         w->boards++;
     }
+    /* In a shortage the clock says when to go on: there is room in the channel all the while. */
     if (w->channel >= 0)
         (void)gang_hear_watch(g, w, GANG_WATCH_CHANNEL, w->channel,
-                              unsent || w->boards < g->fed_count);
+                              unsent || (w->boards < g->fed_count && now >= g->feed_again));
 }
 
 /* ---- the output ---- */
@@ -258,7 +267,7 @@ void gang_ready(struct gang *g, const struct gang_watch *watch, uint64_t now)
     case GANG_WATCH_CHANNEL:
         gang_hear_words(g, w, now);
         if (w->channel >= 0)
-            gang_hear_send(g, w);
+            gang_hear_send(g, w, now);
         break;
     case GANG_WATCH_OUTPUT:
         hear_output(g, w);

@@ -164,6 +164,15 @@ static void look_for_proof(struct gang *g, uint64_t now)
     }
 }
 
+/* Nothing waits any more, nobody is left to serve it, or there is no time: they may leave. */
+static void look_at_queue(struct gang *g, uint64_t now)
+{
+    if (!g->emptying || now < g->empty_look)
+        return;
+    g->empty_look = now + GANG_EMPTY_EVERY;
+    g->emptying = now < g->stop_by && gang_alive(g) > 0 && ports_paths_waiting(&g->ports);
+}
+
 static uint64_t sooner(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -176,6 +185,7 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
     if (g->opened) {
         pass_deadlines(g, now);
         look_for_proof(g, now);
+        look_at_queue(g, now);
         (void)gang_native_settle(g, now);
         struct policy_input in = gang_stock_take(g, now);
         struct policy_answer answer = policy_decide(&in);
@@ -191,12 +201,16 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
             if (w->state == LIFECYCLE_EMPTY)
                 continue;
             if (w->channel >= 0 && (w->drain_unsent || w->boards < g->fed_count))
-                gang_hear_send(g, w);
+                gang_hear_send(g, w, now);
+            if (w->boards < g->fed_count && w->channel >= 0 && g->feed_again > now)
+                next = sooner(next, g->feed_again);
             next = sooner(next, w->deadline);
         }
         /* Asked anew: what was obeyed just now may have failed. */
         if (!throttle_allows(&g->throttle, now) && !g->stopping)
             next = sooner(next, g->throttle.until);
+        if (g->emptying)
+            next = sooner(next, g->empty_look);
         if (throttle_failing(&g->throttle) && gang_serving(g) > 0)
             next = sooner(next, g->next_look);
     }

@@ -145,7 +145,7 @@ struct policy_input gang_stock_take(struct gang *g, uint64_t now)
                               .surplus = g->posts - g->max_children,
                               .allowed = processes_left(g),
                               .size = g->wanted,
-                              .stopping = g->stopping,
+                              .stopping = g->stopping && !g->emptying,
                               .proven = g->proven,
                               .failing = throttle_failing(&g->throttle),
                               .held = !throttle_allows(&g->throttle, now)};

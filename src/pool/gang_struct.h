@@ -32,6 +32,12 @@ struct leftover {
     uint64_t expires;
 };
 
+/* While it empties its sockets: how often to look.  The first look comes as late, for a client that
+ * found a path just before it went. */
+#define GANG_EMPTY_EVERY UINT64_C(10000)
+
+#define GANG_FEED_AGAIN UINT64_C(1000000)
+
 /* While a pool is failing: how often to look whether a worker has served meanwhile. */
 #define GANG_LOOK_EVERY UINT64_C(1000000)
 
@@ -67,6 +73,10 @@ struct gang {
     uint32_t wanted;        /* the policy's last answer; at first, what to start with */
     bool settled;           /* the policy was asked */
     uint64_t next_reached;  /* max_children was reached: not counted again before */
+    /* Stopping, but its workers still serve what waits in sockets whose paths are gone already. */
+    bool emptying;
+    uint64_t empty_look; /* while emptying: when to look next */
+    uint64_t stop_by;    /* while stopping: no request in hand may take longer */
     bool proven;            /* a worker has been ready */
     struct worker *workers; /* by slot; owned */
     uint32_t slots;         /* all of them: the posts and one for a shedder, the last */
@@ -87,6 +97,8 @@ struct gang {
     bool watching;                /* the listening sockets are watched */
     bool nobody_idle;             /* at the last stock */
     uint32_t silent;              /* serve without a word, at the last stock */
+    uint64_t feed_again;          /* after a shortage: no board is sent before */
+    bool feed_short;              /* … which has been said */
     uint64_t next_look;           /* while failing: when to look for proof again */
     int64_t wall_offset;          /* wall clock minus monotonic */
     char reason[BOARD_REASON];
@@ -125,7 +137,7 @@ void gang_hear_last_words(struct gang *g, const struct leftover *last, uint64_t 
 uint64_t gang_hear_expire(struct gang *g, uint64_t now);
 void gang_hear_close(struct gang *g);
 /* Send boards and words that are still unsent. */
-void gang_hear_send(struct gang *g, struct worker *w);
+void gang_hear_send(struct gang *g, struct worker *w, uint64_t now);
 
 /* Does the board say that the worker in `slot` served?  Gossip. */
 bool gang_slot_served(const struct gang *g, uint32_t slot);

@@ -158,7 +158,9 @@ static void fill(struct spawn_plan *spawn, const struct plan *p)
     spawn->limit_count = p->limit_count;
     spawn->identity = p->has_identity ? &p->identity : NULL;
     spawn->chroot = p->pool->chroot;
-    spawn->chdir = p->pool->chdir == NULL ? "/" : p->pool->chdir;
+    spawn->chroot_later = p->pool->chroot != NULL;
+    if (!spawn->chroot_later) /* else the worker knows from its settings where its programs start */
+        spawn->chdir = p->pool->chdir == NULL ? "/" : p->pool->chdir;
     spawn->new_session = true;
     spawn->no_new_privs = p->pool->no_new_privileges;
     spawn->undumpable = !p->pool->process_dumpable;
@@ -211,7 +213,10 @@ int plan_spawn(const struct plan *p, const struct ports *ports, const struct pla
                             err);
     }
     char program[] = "ganger-worker";
-    char *argv[] = {program, p->pool->name, slot_text, generation_text, NULL};
+    char enter[] = "chroot";
+    char *argv[] = {
+        program, p->pool->name, slot_text, generation_text, p->pool->chroot == NULL ? NULL : enter,
+        NULL};
 
     (void)snprintf(slot_text, sizeof(slot_text), "%u", slot);
     (void)snprintf(generation_text, sizeof(generation_text), "%u", generation);

@@ -71,6 +71,24 @@ void ports_unlink(struct ports *p)
     }
 }
 
+size_t ports_paths(const struct ports *p)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < p->count; i++)
+        count += p->items[i].address.family == ADDRESS_UNIX;
+    return count;
+}
+
+bool ports_paths_waiting(const struct ports *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->items[i].address.family == ADDRESS_UNIX && socket_waiting(p->items[i].fd))
+            return true;
+    }
+    return false;
+}
+
 void ports_close(struct ports *p)
 {
     for (size_t i = 0; i < p->count; i++)

@@ -4,6 +4,7 @@
 
 /* The listening sockets of one pool, in config order: bound once, before any worker. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "base/error.h"
 #include "conf/conf.h"
@@ -22,6 +23,9 @@ struct ports {
 int ports_open(struct ports *ret, const struct conf_pool *pool, struct error *err);
 /* Take our paths away, so that nobody new finds us; the sockets stay open.  Safe to call twice. */
 void ports_unlink(struct ports *p);
+/* How many have a path, and whether a connection waits in one of those. */
+size_t ports_paths(const struct ports *p);
+bool ports_paths_waiting(const struct ports *p);
 /* Close all; the memory is freed and *p is empty. */
 void ports_close(struct ports *p);
 

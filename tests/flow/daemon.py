@@ -20,6 +20,8 @@ import fcgi
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("GANGER_BUILD", ROOT / "build")).resolve()
+# Sanitizers take memory and time of their own.
+ASAN = (BUILD / "ganger-worker").exists() and b"__asan_init" in (BUILD / "ganger-worker").read_bytes()
 LONG = bool(os.environ.get("LONG"))
 # Sanitizers and two busy cores: deadlines that are not the subject of a test are generous.
 PATIENCE = 20.0

@@ -223,7 +223,7 @@ def test_G59_fifty_mebibytes_stream_with_little_memory(printer):
             if got % 4096 == 0 or not peak:
                 peak = max(peak, max(daemon.rss(p) for p in printer.workers("web")))
     assert got == size + len("Content-Type: text/plain\r\n\r\n")
-    budget = (8 << 20) if "asan" not in str(daemon.BUILD) else (64 << 20)
+    budget = (8 << 20) if not daemon.ASAN else (64 << 20)
     assert peak < budget
 
 

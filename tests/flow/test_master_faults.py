@@ -3,13 +3,17 @@
 master: FAULTS C09, C11, C90 and their like."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import pwd
 import random
+import select
+import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -185,9 +189,9 @@ def test_a_worker_that_sends_garbage(served, hostile):
     pid = served.workers("web")[0]
     before = daemon.descriptors(served.pid)
     assert hostile(pid, "garbage", 2000).wait(daemon.PATIENCE) == 0
+    assert pid in served.workers("web")
     kill_one(served)
-    os.kill(pid, 0)
-    assert daemon.descriptors(served.pid) == before
+    daemon.wait_for(lambda: daemon.descriptors(served.pid) <= before)
     assert "ALERT" not in served.log
 
 
@@ -204,7 +208,7 @@ def test_a_worker_that_floods_does_not_keep_the_master_busy(served, hostile, wha
     while flood.poll() is None:
         time.sleep(0.02)
     share = (cpu(served.pid) - before) / (time.monotonic() - started)
-    assert share < (0.7 if "asan" in str(daemon.BUILD) or "ASAN_OPTIONS" in os.environ else 0.5), share
+    assert share < (0.7 if daemon.ASAN else 0.5), share
     if what == "output":
         served.wait_log("suppressed")
     assert served.ask("ok&out=x").body == b"x"
@@ -215,6 +219,7 @@ def test_a_worker_gives_descriptors_whose_close_waits(served, hostile):
     pid = served.workers("web")[0]
     before = daemon.descriptors(served.pid)
     h = hostile(pid, "linger", 5)
+    assert select.select([h.stdout], [], [], daemon.PATIENCE)[0]
     assert h.stdout.readline() == b"given\n"
     replaced(served, pid)
     assert "sent descriptors" in served.log
@@ -223,12 +228,13 @@ def test_a_worker_gives_descriptors_whose_close_waits(served, hostile):
     pid = served.workers("web")[0]
     served.signal(signal.SIGSTOP)
     h = hostile(pid, "linger", 5)
+    assert select.select([h.stdout], [], [], daemon.PATIENCE)[0]
     assert h.stdout.readline() == b"given\n"
     os.kill(pid, signal.SIGKILL)
     served.signal(signal.SIGCONT)
     replaced(served, pid)
     kill_one(served)
-    daemon.wait_for(lambda: daemon.descriptors(served.pid) == before, what="no descriptor is left")
+    daemon.wait_for(lambda: daemon.descriptors(served.pid) <= before, what="no descriptor is left")
     daemon.wait_for(lambda: not [c for c in daemon.children(served.pid) if c[2] == "Z"])
 
 
@@ -244,7 +250,7 @@ def test_200_deaths_leave_nothing_behind(served):
             os.kill(victim, signal.SIGKILL)
         daemon.wait_for(lambda: len(set(served.workers("web")) - set(victims)) == 4)
     daemon.wait_for(lambda: served.status("web")["idle processes"] == 4)
-    assert daemon.descriptors(served.pid) == before
+    daemon.wait_for(lambda: daemon.descriptors(served.pid) <= before)
     daemon.wait_for(lambda: not [c for c in daemon.children(served.pid) if c[2] == "Z"])
     if "ASAN_OPTIONS" not in os.environ and daemon.rss(served.pid) > memory:
         assert daemon.rss(served.pid) - memory < 16 << 20
@@ -271,6 +277,36 @@ def test_an_old_worker_does_not_excuse_new_ones(web):
     folder.mkdir()
     folder.chmod(0o755)
     daemon.wait_for(lambda: len(web.workers("web")) == 4, 30)
+
+
+def test_max_active_is_remembered(served):
+    """Also what nobody looked at while it lasted, and what workers who are gone have seen."""
+    assert served.status("web")["max active processes"] == 0
+    clients = [threading.Thread(target=served.ask, args=("sleep=300&ok",)) for _ in range(3)]
+    for c in clients:
+        c.start()
+    for c in clients:
+        c.join()
+    daemon.wait_for(lambda: served.status("web")["idle processes"] == 4)
+    assert served.status("web")["max active processes"] == 3
+    for victim in served.workers("web"):
+        os.kill(victim, signal.SIGKILL)
+        replaced(served, victim)
+    daemon.wait_for(lambda: served.status("web")["idle processes"] == 4)
+    assert served.status("web")["max active processes"] == 3
+
+
+def test_a_stranger_holds_the_lock_of_the_folder(web):
+    """Anyone who can read the folder can lock it; that delays nobody's start."""
+    folder = os.open(web.runtime, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    pools = [web.pool(f"p{i}", f'  kind = cgi\n  script_root = {{"{web.root}"}}\n  pm.max_children = 1')
+             for i in range(12)]
+    web.write(*pools)
+    started = time.monotonic()
+    web.start()
+    assert time.monotonic() - started < 4
+    os.close(folder)
 
 
 # ---- stopping
@@ -329,3 +365,104 @@ def test_stop_while_throttled(web):
     started = time.monotonic()
     assert web.stop(signal.SIGQUIT) == 0
     assert time.monotonic() - started < 5
+
+
+def test_quit_serves_what_waits_in_the_backlog(web):
+    """Two workers, ten clients that are connected by then: none is dropped."""
+    web.serve(pm__max_children=2)
+    answers = []
+
+    def client(n):
+        answers.append(web.ask(f"sleep=150&ok&out=x{n}", timeout=15).body)
+    clients = [threading.Thread(target=client, args=(n,)) for n in range(10)]
+    for c in clients:
+        c.start()
+    daemon.wait_for(lambda: web.status("web")["active processes"] == 2)
+    time.sleep(0.1)  # all of them are in the backlog
+    assert web.stop(signal.SIGQUIT) == 0
+    for c in clients:
+        c.join()
+    assert sorted(answers) == sorted(f"x{n}".encode() for n in range(10))
+    assert not os.path.exists(web.web)
+
+
+def test_quit_leaves_a_backlog_when_its_time_is_over(web):
+    web.globals = "process_control_timeout = 1"
+    web.serve(pm__max_children=1)
+    conns = [Conn(web.web) for _ in range(5)]
+    for c in conns:
+        c.send(whole(cgi_params(web.t, "sleep=60000&ok")))
+    daemon.wait_for(lambda: web.status("web")["active processes"] == 1)
+    started = time.monotonic()
+    assert web.stop(signal.SIGQUIT) == 0
+    assert 0.9 < time.monotonic() - started < 6
+    for c in conns:
+        c.close()
+
+
+# ---- another root
+
+def make_root(web, programs):
+    """A folder that holds the test program, what it is linked with, and nothing else."""
+    root = web.base / "jail"
+    for name in ("", "cgi", "dev"):
+        (root / name).mkdir(mode=0o755)
+    os.mknod(root / "dev" / "null", 0o666 | 0o020000, os.makedev(1, 3))
+    (root / "dev" / "null").chmod(0o666)
+    shutil.copy(programs["cgi"], root / "cgi" / "t")
+    (root / "cgi" / "t").chmod(0o755)
+    for word in subprocess.run(["ldd", programs["cgi"]], capture_output=True, text=True).stdout.split():
+        if word.startswith("/"):
+            target = pathlib.Path(f"{root}{word}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(word, target)
+    return root
+
+
+@pytest.mark.parametrize("more", [{}, {"no_new_privileges": "false"}, {"chdir": '"/cgi"'},
+                                  {"user": '"root"', "group": '"root"', "allow_root": "true"}])
+def test_a_pool_in_another_root(web, programs, more):
+    """The worker itself needs no loader and no library in there, and keeps no right to leave."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can change the root")
+    root = make_root(web, programs)
+    options = {"chroot": f'"{root}"', "command": '{"/cgi/t"}', "pm.max_children": 2,
+               "user": '"nobody"', "group": '"nogroup"', **more}
+    text = "\n".join(f"  {k} = {v}" for k, v in options.items())
+    web.write(web.pool("web", "  kind = cgi\n" + text))
+    assert web.run("-t").returncode == 0
+    # The leak checker needs /proc.
+    web.start(env={"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"})
+    assert ask(web.web, "/cgi/t", "ok&out=x").body == b"x", web.log
+    for pid in web.workers("web"):
+        assert os.readlink(f"/proc/{pid}/root") == str(root)
+        assert os.readlink(f"/proc/{pid}/cwd") == str(root)
+        for line in open(f"/proc/{pid}/status"):
+            if line.startswith(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")):
+                assert int(line.split()[1], 16) == 0, line
+    with Conn(web.web) as c:
+        note = root / "note"
+        note.mkdir(mode=0o777)
+        note.chmod(0o777)
+        c.send(whole(cgi_params("/cgi/t", "note=/note/p&sleep=60000")))
+        program = int(daemon.wait_for(lambda: (note / "p").exists() and (note / "p").read_text().strip()))
+        assert os.readlink(f"/proc/{program}/root") == str(root)
+        assert "CapPrm:\t0000000000000000" in open(f"/proc/{program}/status").read()
+    victim = web.workers("web")[0]
+    os.kill(victim, signal.SIGKILL)
+    replaced(web, victim, 2)
+    assert ask(web.web, "/cgi/t", "ok&out=x").body == b"x"
+
+
+def test_a_root_without_proc_and_device_is_refused(web, programs):
+    if os.geteuid() != 0:
+        pytest.skip("only root can change the root")
+    root = make_root(web, programs)
+    body = f'  kind = cgi\n  chroot = "{root}"\n  %s\n  user = "nobody"\n  pm.max_children = 1'
+    web.write(web.pool("web", body % 'script_root = {"/cgi"}'))
+    result = web.run("-t")
+    assert result.returncode == 1 and "mount -t proc" in result.stderr, result.stderr
+    (root / "dev" / "null").unlink()
+    web.write(web.pool("web", body % 'command = {"/cgi/t"}'))
+    result = web.run("-t")
+    assert result.returncode == 1 and "mknod" in result.stderr, result.stderr

@@ -14,7 +14,7 @@ import daemon
 from fcgi import (ABORT, KEEP, PARAMS, STDIN, Closed, Conn, ask, begin, cgi_params, pairs, record,
                   stream, whole)
 
-ASAN = "asan" in str(daemon.BUILD)
+ASAN = daemon.ASAN
 
 
 def note_pid(world, name):

@@ -119,9 +119,9 @@ static void read_some(long count, long pause_usec)
 
 static void print_status_lines(void)
 {
-    static const char *const wanted[] = {"Umask:", "CapInh:", "CapPrm:", "CapEff:", "CapBnd:",
-                                         "CapAmb:", "NoNewPrivs:", "SigBlk:", "SigIgn:", "SigCgt:",
-                                         "Uid:", "Gid:", "Groups:"};
+    static const char *const wanted[] = {
+        "Umask:",  "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:", "NoNewPrivs:",
+        "SigBlk:", "SigIgn:", "SigCgt:", "Uid:",    "Gid:",    "Groups:"};
     char line[512];
     FILE *status = fopen("/proc/self/status", "re");
     while (status != NULL && fgets(line, sizeof(line), status) != NULL)
@@ -141,7 +141,9 @@ static void print_self(int argc, char **argv)
             struct stat st;
             fstat(fd, &st);
             snprintf(text, sizeof(text), "fd %d %s %o\n", fd,
-                     S_ISFIFO(st.st_mode) ? "pipe" : S_ISCHR(st.st_mode) ? "device" : "other",
+                     S_ISFIFO(st.st_mode)  ? "pipe"
+                     : S_ISCHR(st.st_mode) ? "device"
+                                           : "other",
                      (unsigned)fcntl(fd, F_GETFL) & (unsigned)O_NONBLOCK);
             say(text);
         }

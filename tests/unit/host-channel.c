@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include "base/descriptor.h"
 #include "host/handover.h"
 #include "host_probe.h"
@@ -197,12 +198,58 @@ static void test_no_descriptor_to_spare(void **unused)
     close(ends[1]);
 }
 
+static void test_the_master_takes_no_descriptor(void **unused)
+{
+    int ends[2], file = memfd_create("x", MFD_CLOEXEC);
+    struct channel_message got, m = message_of(CHANNEL_READY, "");
+    (void)unused;
+    size_t before = probe_count_descriptors();
+    assert_int_equal(channel_pair(ends, NULL), 0);
+    assert_int_equal(channel_hear(ends[0], &got), CHANNEL_EMPTY);
+    assert_int_equal(channel_send(ends[1], &m, -1), 0);
+    assert_int_equal(channel_hear(ends[0], &got), 0);
+    assert_memory_equal(&got, &m, sizeof m);
+    assert_int_equal(channel_send(ends[1], &m, file), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(channel_hear(ends[0], &got), CHANNEL_FOREIGN);
+    assert_int_equal(probe_count_descriptors(), before + 2);
+    channel_close(&ends[0]);
+    assert_int_equal(ends[0], -1);
+    assert_int_equal(channel_send(ends[1], &m, file), -EPIPE);
+    int status = -1;
+    assert_true(wait(&status) > 0); /* the child that closed it */
+    assert_int_equal(status, 0);
+    close(ends[1]);
+    assert_int_equal(probe_count_descriptors(), before);
+    close(file);
+}
+
+static void test_the_master_closes_what_holds_words_alone(void **unused)
+{
+    int ends[2];
+    struct channel_message m = message_of(CHANNEL_READY, "");
+    (void)unused;
+    assert_int_equal(channel_pair(ends, NULL), 0);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(channel_send(ends[1], &m, -1), 0);
+    assert_int_equal(send(ends[1], "short", 5, 0), 5);
+    channel_close(&ends[0]);
+    channel_close(&ends[0]);          /* again: nothing */
+    assert_int_equal(wait(NULL), -1); /* no child was needed */
+    close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words_go_both_ways), cmocka_unit_test(test_end_with_unread_words),
-        cmocka_unit_test(test_descriptor_travels), cmocka_unit_test(test_full),
-        cmocka_unit_test(test_what_is_no_message), cmocka_unit_test(test_no_descriptor_to_spare),
+        cmocka_unit_test(test_words_go_both_ways),
+        cmocka_unit_test(test_end_with_unread_words),
+        cmocka_unit_test(test_descriptor_travels),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_what_is_no_message),
+        cmocka_unit_test(test_no_descriptor_to_spare),
+        cmocka_unit_test(test_the_master_takes_no_descriptor),
+        cmocka_unit_test(test_the_master_closes_what_holds_words_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,9 @@ static void test_the_ladder_of_a_worker_that_does_not_listen(void **unused)
     begin(&w, 1, "trap '' TERM\n" READY "while :; do sleep 0.05; done\n");
     UNTIL(&w, gang_serving(w.gang) == 1);
     gang_stop(w.gang, GANG_STOP_DRAIN, now(&w));
+    /* First a look whether its sockets are empty. */
+    assert_in_range(gang_settle(w.gang, now(&w)) - now(&w), 0, 10 * CLOCK_MSEC);
+    w.skew += 10 * CLOCK_MSEC;
     assert_in_range(gang_settle(w.gang, now(&w)) - now(&w), 4 * CLOCK_SEC, 5 * CLOCK_SEC);
     w.skew += 5 * CLOCK_SEC;
     (void)turn(&w, 0);
