@@ -29,24 +29,12 @@ static void check_effect(struct draft *d, const struct draft_pool *p)
     }
 }
 
-static bool has_spare(struct draft *d, const struct draft_pool *p, const char *name, int64_t value)
-{
-    struct place where = draft_place(d, p, "pm", 0);
-    if (value != CONF_UNSET)
-        return true;
-    if (!draft_is_written(p, name)) /* else its own complaint stands already */
-        complaint_error(d->box, &where, "%s is missing; pm = dynamic needs it", name);
-    return false;
-}
-
 static void check_dynamic(struct draft *d, const struct draft_pool *p)
 {
     const struct conf_pool *c = &p->pool;
     const int64_t children = c->pm_max_children;
-    bool whole = has_spare(d, p, "pm.min_spare_servers", c->pm_min_spare_servers);
-    whole = has_spare(d, p, "pm.max_spare_servers", c->pm_max_spare_servers) && whole;
-    if (!whole)
-        return;
+    if (c->pm_min_spare_servers <= 0 || c->pm_max_spare_servers <= 0)
+        return; /* that has a complaint of its own */
     struct place where = draft_place(d, p, "pm.min_spare_servers", 0);
     if (children > 0 && c->pm_min_spare_servers > children)
         complaint_error(d->box, &where,
