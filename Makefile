@@ -59,7 +59,7 @@ ctl_SRC := $(call room,ctl, \
 	argument exchange head place request source status table timing trace variables)
 # The preloaded library, outside of the floors.
 shim_SRC := $(call room,shim, \
-	accept close count drain marks next process shim signals wait)
+	accept close count drain marks next process shim signals sleep wait)
 
 $(foreach file,$(filter-out $(foreach r,$(ROOMS) shim,$($(r)_SRC)),$(wildcard src/*/*.c)),\
 	$(warning $(file) is in no list of the Makefile: add it to its room's))
@@ -233,8 +233,8 @@ endif
 
 # Kept apart from the rest: what runs under valgrind takes long, and these prove nothing there.
 # valgrind 3.19 knows no pidfds and no close_range, and runs one thread at a time.
-VALGRIND_SKIP := host-spawn host-spawn_exec host-spawn_fail host-socket_race pool-gang_native \
-	pool-gang pool-gang_sizing
+VALGRIND_SKIP := host-spawn host-spawn_exec host-spawn_fail host-socket_race pool-gang \
+	pool-gang_native pool-gang_queue pool-gang_sizing
 
 C_FILES := $(sort $(wildcard src/*.[ch] src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/tools/*.[ch]))

@@ -26,7 +26,8 @@
  *      still inside are woken one after the other (drain_kick), and those that have come out wait.
  *
  * When the master dies the kernel sends the signal once, to a busy worker too, and nothing can hold that
- * back without a system call for every request: the one exception to the promise.
+ * back without a system call for every request: the one exception to the promise.  Sleeps go on all the
+ * same (sleep.c); other calls of the program's may see one EINTR.
  *
  * To leave is to raise the pool's stop signal; the program sees EINTR once, may do what it does at its
  * end, and when it comes to accept again instead it is ended after a while.
@@ -88,6 +89,7 @@ static void on_drain(int number, siginfo_t *info, void *context)
     if (!shim_alive()) {
         return;
     }
+    shim_mine.signals++;
     if (shim.master != 0 && getppid() != shim.master) {
         drain_orphaned();
     }

@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Declared by newer C libraries alone. */
@@ -41,6 +42,10 @@ int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
     X(epoll_wait)                                                                                  \
     X(epoll_pwait)                                                                                 \
     X(epoll_pwait2)                                                                                \
+    X(nanosleep)                                                                                   \
+    X(clock_nanosleep)                                                                             \
+    X(usleep)                                                                                      \
+    X(sleep)                                                                                       \
     X(sigaction)                                                                                   \
     X(signal)                                                                                      \
     X(sigprocmask)                                                                                 \

@@ -72,6 +72,7 @@ extern char shim_preload[SHIM_TEXT], shim_settings[SHIM_TEXT];
 
 /* Each thread's own. */
 struct shim_mine {
+    uint32_t signals;  /* drain signals that came here: what they interrupted goes on */
     bool open;         /* the drain signal may come */
     bool inside;       /* in accept(), or on its way */
     bool polls;        /* has waited for connections by poll() or its like */

@@ -2,7 +2,7 @@
 /*
  * One native program under the preloaded library, without a master:
  *
- *     shim-launch [-n] [-s NAME=VALUE]… SHIM SOCKET PROGRAM…
+ *     shim-launch [-np] [-s NAME=VALUE]… SHIM SOCKET PROGRAM…
  *
  * Makes a board of 4 slots (slot 1 is the program's) and a unix socket, starts the program as a native
  * pool's worker is started, and obeys lines on stdin, with an answer for each on stdout:
@@ -17,7 +17,7 @@
  *     pid             of the program
  *     wait            until the program has ended: "exit N" or "signal N"
  *
- * -n: the listening socket does not block.  -s: one more setting of GANGER_SHIM.
+ * -n: the listening socket does not block.  -p: without the library.  -s: one more setting of GANGER_SHIM.
 
  */
 
@@ -43,7 +43,7 @@
 static struct board *board;
 static int bell[2];
 static pid_t program;
-static int pidfd = -1;
+static int pidfd = -1, plain;
 
 static void die(const char *what)
 {
@@ -86,8 +86,10 @@ static void start(const char *shim, int listener, const char *more, char **argv)
     snprintf(text, sizeof(text),
              "board=3,slot=%d,slots=%d,gen=7,bell=4,stop=%d,drain=%d,master=%d%s", SLOT, SLOTS,
              SIGTERM, SIGRTMIN + 7, getppid(), more);
-    setenv("LD_PRELOAD", preload, 1);
-    setenv("GANGER_SHIM", text, 1);
+    if (!plain) {
+        setenv("LD_PRELOAD", preload, 1);
+        setenv("GANGER_SHIM", text, 1);
+    }
     execvp(argv[0], argv);
     perror(argv[0]);
     _exit(127);
@@ -173,9 +175,11 @@ int main(int argc, char **argv)
     char more[256] = "", line[64];
     int option, flags = 0, listener;
 
-    while ((option = getopt(argc, argv, "+ns:")) != -1) {
+    while ((option = getopt(argc, argv, "+nps:")) != -1) {
         if (option == 'n')
             flags = SOCK_NONBLOCK;
+        else if (option == 'p')
+            plain = 1;
         else if (option == 's')
             snprintf(more, sizeof(more), ",%s", optarg);
         else

@@ -38,8 +38,9 @@ struct world {
         uint32_t answered;
         bool due;
     } workers[WORKERS];
-    uint32_t last;    /* who took the last one: the kernel hands them round */
-    uint32_t waiting; /* connections */
+    uint32_t counts[LEAVING + 1]; /* of workers, by life */
+    uint32_t last;                /* who took the last one: the kernel hands them round */
+    uint32_t waiting;             /* connections */
     uint32_t max_requests;
     uint64_t service; /* how long a request takes */
     bool rung;
@@ -50,11 +51,14 @@ struct world {
 
 static uint32_t count(const struct world *w, enum life life)
 {
-    uint32_t n = 0;
+    return w->counts[life];
+}
 
-    for (uint32_t i = 0; i < WORKERS; i++)
-        n += w->workers[i].life == life;
-    return n;
+static void become(struct world *w, uint32_t i, enum life life)
+{
+    w->counts[w->workers[i].life]--;
+    w->workers[i].life = life;
+    w->counts[life]++;
 }
 
 static uint32_t count_due(const struct world *w)
@@ -93,7 +97,7 @@ static void leave(struct world *w, uint32_t count_, bool due)
                 continue;
             if (life == IDLE)
                 w->workers[i - 1].until = w->now + dice(40) * MSEC;
-            w->workers[i - 1].life = LEAVING;
+            become(w, i - 1, LEAVING);
             count_--;
             w->retired++;
         }
@@ -101,7 +105,7 @@ static void leave(struct world *w, uint32_t count_, bool due)
     /* What is left is on its way only. */
     for (uint32_t i = WORKERS; i > 0 && count_ > 0 && !due; i--) {
         if (w->workers[i - 1].life == PENDING) {
-            w->workers[i - 1].life = GONE;
+            become(w, i - 1, GONE);
             count_--;
             w->retired++;
         }
@@ -140,7 +144,7 @@ static void settle(struct world *w)
         if (w->workers[i].life != GONE)
             continue;
         memset(&w->workers[i], 0, sizeof(w->workers[i]));
-        w->workers[i].life = PENDING;
+        become(w, i, PENDING);
         w->workers[i].until = w->now + STARTING;
         w->started++;
         start--;
@@ -172,14 +176,14 @@ static void tick(struct world *w)
         if (w->workers[i].until > w->now)
             continue;
         if (w->workers[i].life == PENDING) {
-            w->workers[i].life = IDLE;
+            become(w, i, IDLE);
             event = true;
         } else if (w->workers[i].life == LEAVING) {
-            w->workers[i].life = GONE;
+            become(w, i, GONE);
             w->workers[i].due = false;
             event = true;
         } else if (w->workers[i].life == BUSY) {
-            w->workers[i].life = IDLE;
+            become(w, i, IDLE);
             w->answered++;
             if (w->max_requests > 0 && ++w->workers[i].answered >= w->max_requests) {
                 w->workers[i].due = true;
@@ -187,12 +191,12 @@ static void tick(struct world *w)
             }
         }
     }
-    for (uint32_t k = 0; k < WORKERS && w->waiting > 0; k++) {
+    for (uint32_t k = 0; k < WORKERS && w->waiting > 0 && count(w, IDLE) > 0; k++) {
         uint32_t i = (w->last + 1 + k) % WORKERS;
 
         if (w->workers[i].life != IDLE)
             continue;
-        w->workers[i].life = BUSY;
+        become(w, i, BUSY);
         w->workers[i].until = w->now + w->service;
         w->last = i;
         w->waiting--;
@@ -218,6 +222,7 @@ static void begin(struct world *w, enum conf_pm pm)
     uint32_t low = 1 + dice(max), high = low + dice(max - low + 1);
 
     memset(w, 0, sizeof(*w));
+    w->counts[GONE] = WORKERS;
     w->now = 1000 * MSEC + dice(1000000);
     w->timeout = (50 + dice(500)) * MSEC;
     w->service = (1 + dice(40)) * MSEC;
