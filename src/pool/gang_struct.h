@@ -69,14 +69,14 @@ struct gang {
     bool opened;  /* sockets are bound, workers may be started */
     bool failed;  /* cannot run; opened is false */
     bool stopping;
-    uint32_t max_children;  /* at least 1 */
-    uint32_t wanted;        /* the policy's last answer; at first, what to start with */
-    bool settled;           /* the policy was asked */
-    uint64_t next_reached;  /* max_children was reached: not counted again before */
+    uint32_t max_children; /* at least 1 */
+    uint32_t wanted;       /* the policy's last answer; at first, what to start with */
+    bool settled;          /* the policy was asked */
+    uint64_t next_reached; /* max_children was reached: not counted again before */
     /* Stopping, but its workers still serve what waits in sockets whose paths are gone already. */
     bool emptying;
-    uint64_t empty_look; /* while emptying: when to look next */
-    uint64_t stop_by;    /* while stopping: no request in hand may take longer */
+    uint64_t empty_look;    /* while emptying: when to look next */
+    uint64_t stop_by;       /* while stopping: no request in hand may take longer */
     bool proven;            /* a worker has been ready */
     struct worker *workers; /* by slot; owned */
     uint32_t slots;         /* all of them: the posts and one for a shedder, the last */
