@@ -215,7 +215,8 @@ static void test_the_master_takes_no_descriptor(void **unused)
     assert_int_equal(probe_count_descriptors(), before + 2);
     channel_close(&ends[0]);
     assert_int_equal(ends[0], -1);
-    assert_int_equal(channel_send(ends[1], &m, file), -EPIPE);
+    int r = channel_send(ends[1], &m, file); /* by whether the last close has happened yet */
+    assert_true(r == -EPIPE || r == -ECONNRESET);
     int status = -1;
     assert_true(wait(&status) > 0); /* the child that closed it */
     assert_int_equal(status, 0);
