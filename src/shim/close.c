@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <linux/close_range.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
 
 #include "shim/next.h"
 
@@ -22,6 +24,31 @@ SHIM_EXPORT int close(int fd)
     bool counted = shim_alive() && fd >= 0 && closing(fd);
     int result = next()->close(fd);
 
+    if (counted) {
+        count_end();
+    }
+    return result;
+}
+
+/* libuv (Node) closes by this.  All six arguments are handed on, as the C library does. */
+SHIM_EXPORT long syscall(long number, ...)
+{
+    long argument[6];
+    bool counted = false;
+    va_list list;
+    long result;
+
+    va_start(list, number);
+    for (size_t i = 0; i < 6; i++) {
+        argument[i] = va_arg(list, long);
+    }
+    va_end(list);
+    if (number == SYS_close) {
+        counted = shim_alive() && argument[0] >= 0 && argument[0] < SHIM_DESCRIPTORS &&
+                  closing((int)argument[0]);
+    }
+    result = next()->syscall(number, argument[0], argument[1], argument[2], argument[3],
+                             argument[4], argument[5]);
     if (counted) {
         count_end();
     }

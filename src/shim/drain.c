@@ -236,7 +236,10 @@ bool drain_poll(void)
         return false; /* what its handler of the stop signal set going may need the loop */
     }
     if (atomic_load(&shim.open) != 0) {
-        return false;
+        marks_sweep();
+        if (atomic_load(&shim.open) != 0) {
+            return false;
+        }
     }
     if (atomic_load(&shim.waiting) != 0) {
         drain_kick();

@@ -21,6 +21,7 @@
 /* Declared by newer C libraries alone. */
 int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
                  const struct timespec *timeout, const sigset_t *sigmask);
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): the C library's name */
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
 
 #define NEXT_ALL(X)                                                                                \
@@ -29,6 +30,7 @@ int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
     X(close)                                                                                       \
     X(close_range)                                                                                 \
     X(closefrom)                                                                                   \
+    X(syscall)                                                                                     \
     X(fclose)                                                                                      \
     X(dup)                                                                                         \
     X(dup2)                                                                                        \
@@ -60,7 +62,8 @@ int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
     X(execvpe)                                                                                     \
     X(fexecve)
 
-#define NEXT_FIELD(name) __typeof__(&name) name;
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): declares a field of this name */
+#define NEXT_FIELD(name) __typeof__(&(name)) name;
 struct next {
     NEXT_ALL(NEXT_FIELD)
     pid_t (*vfork)(void);

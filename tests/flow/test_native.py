@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unmodified FastCGI programs: they run, are counted, and are never cut off in the middle of a request."""
 
+import collections
 import os
+import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -287,3 +290,47 @@ def test_client_that_hung_up_while_it_waited_costs_no_request(world):
     pending.result()
     assert world.direct("c").status == 200
     assert not (world.notes / "gone").exists(), "the program was given a request nobody waits for"
+
+
+# ---- what it costs ----------------------------------------------------------------------------------
+
+def calls(trace, pid, requests, ask):
+    """System calls of `pid` while it answers, by name."""
+    tracer = subprocess.Popen(["strace", "-f", "-o", str(trace), "-p", str(pid)], stderr=subprocess.PIPE, text=True)
+    try:
+        assert "attached" in tracer.stderr.readline()
+        for _ in range(requests):
+            ask()
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.communicate(timeout=20)
+    return collections.Counter(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.M))
+
+
+@pytest.mark.parametrize("name", ["c", "php", "perl"])
+def test_the_shim_adds_the_system_calls_that_the_manual_names_and_no_other(world, name):
+    requests = 50
+    world.add(name, pm__max_children=1).start()
+    world.settled(name, 1)
+    world.direct(name)
+    with_shim = calls(world.base / "with", world.pids(name)[0], requests, lambda: world.direct(name))
+
+    path = str(world.base / "plain.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(path)
+        listener.listen(16)
+        plain = subprocess.Popen(world.commands[name], stdin=listener.fileno(), stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL)
+    try:
+        def ask():
+            assert fcgi.ask(path, world.php, strict=False).status == 200
+        ask()
+        without = calls(world.base / "without", plain.pid, requests, ask)
+    finally:
+        plain.kill()
+        plain.wait()
+    added = with_shim - without
+    looks = added.pop("ppoll", 0)
+    assert looks <= requests, f"{looks} looks whether the client is there"
+    # The trace begins and ends in the middle of a call.
+    assert all(count <= 2 for count in added.values()), (added, with_shim, without)

@@ -262,6 +262,21 @@ def test_it_adds_no_system_call_to_a_request(launch, tmp_path, program):
     assert sorted(c for c in shim if c != "ppoll") == sorted(c for c in plain if c != "ppoll")
 
 
+def test_node(launch, tmp_path):
+    """An event loop that closes its connections by syscall()."""
+    (tmp_path / "s.js").write_text("require('net').createServer(c => c.on('data', () => setTimeout("
+                                   "() => c.end('hi'), 300))).listen({fd: 0})")
+    one = launch("/usr/bin/node", tmp_path / "s.js", options=("-n",))
+    assert one.ask("x") == "hi"
+    one.until(active=0, state=IDLE, accepted=1)
+    with one.connect() as s:
+        s.sendall(b"x")
+        one.until(active=1)
+        one.drain()
+        assert one.rest(s) == b"hi"
+    assert one.hear() in ("exit 0", "signal 15")
+
+
 def test_a_drain_at_any_moment(launch):
     """One request and one drain signal at random distance: what was accepted is answered, whole and
     uninterrupted; what was not is left in the queue."""
