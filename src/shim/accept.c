@@ -80,7 +80,7 @@ static int accept_counted(int fd, __SOCKADDR_ARG address, socklen_t *length, int
                 errno = turn == DRAIN_AGAIN ? EAGAIN : EINTR;
                 return -1;
             }
-            drain_open();
+            drain_open_again();
             accept_enter();
         }
         got = four ? next()->accept4(fd, address, length, flags)

@@ -154,6 +154,14 @@ void drain_open(void)
     drain_mask(SIG_UNBLOCK);
 }
 
+/* What `open` says is not to be trusted here: a handler of the program's that waited for connections
+ * while we were closed has opened us, and its return has closed us again. */
+void drain_open_again(void)
+{
+    drain_mask(SIG_UNBLOCK);
+    shim_mine.open = true;
+}
+
 void drain_close(void)
 {
     if (shim_mine.open) {

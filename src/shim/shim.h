@@ -137,6 +137,8 @@ enum drain_turn {
 int drain_install(void);
 /* This thread waits for connections: it may get the drain signal from now on. */
 void drain_open(void);
+/* The same, after drain_accept(). */
+void drain_open_again(void);
 /* This thread serves: no drain signal may reach it. */
 void drain_close(void);
 /* The drain is on and this thread has come to accept on `fd`. */

@@ -67,6 +67,30 @@ def test_recycling_of_stubborn_programs_loses_nothing(world, behaviour):
     wait_for(lambda: not first & set(world.pids("bad")), what="none of the first gang is left")
 
 
+def test_C99_forks_threads_and_handlers_do_not_lock_the_shim(world):
+    """fork, vfork, RTLD_DEEPBIND and a handler each millisecond that calls what the shim wraps.  A handler
+    that itself waits on the listening socket can leave its thread closed to the drain: the ladder ends it."""
+    world.ganger.globals = 'process_control_timeout = "2s"'
+    world.add("bad", [world.programs["misbehave"], "storm"], pm__max_children=4, pm__max_requests=50)
+    world.start().front()
+    world.settled("bad", 4)
+    first = set(world.pids("bad"))
+    crowd = Crowd(world, "/bad", 1_000_000, 4)
+    deadline = time.monotonic() + (60 if LONG else 4)
+    done = 0
+    while time.monotonic() < deadline:
+        wait_for(lambda: crowd.done > done, what="it goes on")
+        done = crowd.done
+    crowd.stop()
+    crowd.wait()
+    # libfcgi gives a connection up when a signal ends its poll(): 2 % here, without ganger as well.
+    assert len(crowd.failures) < crowd.requests / 10, crowd.failures[:3]
+    wait_for(lambda: not first & set(world.pids("bad")), what="none of the first gang is left")
+    world.settled("bad", 4)
+    assert world.status("bad")["accepted conn"] == crowd.requests
+    assert world.ganger.stop(signal.SIGQUIT) == 0
+
+
 def test_C11_scribbling_over_the_board_confuses_nothing_but_its_own_numbers(world):
     """Beside it another pool scales, recycles and is asked; no signal reaches a process that is not ganger's."""
     bystander = os.fork()

@@ -11,14 +11,20 @@
  *   fork      with each request a child that keeps all descriptors for two seconds
  *   exit      accepts, and is gone
  *   never     never accepts
+ *   storm     forks, vforks and loads libraries in threads, and calls what the shim wraps in a handler of
+ *             a signal that comes each millisecond
  *   deaf      sits in accept with SA_RESTART handlers for everything
  */
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include "fcgi-answer.h"
 
 enum { AREAS = 16 };
@@ -93,6 +99,63 @@ static void keep_descriptors(void)
     }
 }
 
+/* Whatever the thread was doing: the library's own functions may be among it. */
+static void on_storm(int number)
+{
+    struct pollfd look = {.fd = 0, .events = POLLIN};
+    int keep = errno;
+    (void)number;
+    poll(&look, 1, 0);
+    accept(-1, NULL, NULL);
+    int copy = dup(0);
+    close(copy);
+    errno = keep;
+}
+
+static void *storm_children(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        pid_t child = fork();
+        if (child == 0) {
+            accept(-1, NULL, NULL);
+            close(0);
+            _exit(0);
+        }
+        waitpid(child, NULL, 0);
+        child = vfork();
+        if (child == 0)
+            _exit(0);
+        waitpid(child, NULL, 0);
+        poll(NULL, 0, 2);
+    }
+    return NULL;
+}
+
+static void *storm_libraries(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        void *library = dlopen("libfcgi.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+        if (library != NULL)
+            dlclose(library);
+        poll(NULL, 0, 1);
+    }
+    return NULL;
+}
+
+static void storm(void)
+{
+    const struct itimerval every = {{0, 1000}, {0, 1000}};
+    struct sigaction action = {.sa_handler = on_storm, .sa_flags = SA_RESTART};
+    pthread_t thread;
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &every, NULL);
+    if (pthread_create(&thread, NULL, storm_children, NULL) != 0 ||
+        pthread_create(&thread, NULL, storm_libraries, NULL) != 0)
+        _exit(1);
+}
+
 int main(int argc, char **argv)
 {
     int forks = 0, exits = 0, never = 0;
@@ -114,6 +177,8 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "scribble") == 0) {
             if (pthread_create(&thread, NULL, scribble, NULL) != 0)
                 return 1;
+        } else if (strcmp(argv[i], "storm") == 0) {
+            storm();
         } else if (strcmp(argv[i], "fork") == 0) {
             forks = 1;
         } else if (strcmp(argv[i], "exit") == 0) {
