@@ -11,19 +11,9 @@
 #include <unistd.h>
 #include "base/descriptor.h"
 #include "base/number.h"
+#include "base/sanitized.h"
 #include "host/process.h"
 #include "master/signals.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 /* Descriptors that the master itself needs, whatever its pools are. */
 #define FILES_OWN 64

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/number.h"
+#include "base/sanitized.h"
 #include "host/handover.h"
 #include "host/process.h"
 #include "serve/connection.h"
@@ -24,14 +25,6 @@
 #include "serve/worker.h"
 
 #define ALARM_ACCURACY (10 * CLOCK_MSEC)
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 
 static uint64_t earliest(const struct worker *w)
 {
@@ -232,10 +225,8 @@ static int prepare(struct worker *w, char **argv, struct error *err)
     int r = read_settings(w, err);
     if (r < 0)
         return r;
-#ifndef SANITIZED
-    if (!w->options.process_dumpable)
+    if (!SANITIZED && !w->options.process_dumpable)
         process_undumpable();
-#endif
     if (strcmp(argv[1], w->options.pool) != 0 || number_parse(argv[2], UINT32_MAX, &slot) < 0)
         return error_set(err, EINVAL, "the arguments do not fit the settings");
     if (w->options.log_level <= LOG_LEVEL_DEBUG)
