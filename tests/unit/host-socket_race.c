@@ -48,11 +48,13 @@ static void test_c84_right_at_first_sight(void **unused)
 static volatile bool racing;
 static char raced[256], victim_path[256];
 
-/* Puts a victim file under the name whenever it is free, and takes it back. */
+/* Puts a victim file under the name, swapped with what is there, and takes back what it finds.  It
+ * never overwrites, so that a victim that is gone was not lost by the racer itself. */
 static void *race(void *unused)
 {
     while (racing) {
-        (void)rename(victim_path, raced);
+        (void)renameat2(AT_FDCWD, victim_path, AT_FDCWD, raced, RENAME_EXCHANGE);
+        (void)renameat2(AT_FDCWD, victim_path, AT_FDCWD, raced, RENAME_NOREPLACE);
         (void)renameat2(AT_FDCWD, raced, AT_FDCWD, victim_path, RENAME_NOREPLACE);
     }
     return unused;
