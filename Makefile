@@ -36,29 +36,32 @@ wire_SRC := $(call room,wire, \
 	client environ environ_denied environ_script field judge params reader record response \
 	slots status)
 conf_SRC := $(call room,conf, \
-	check complaint conf default draft dump endpoint expand files list load prepare reading \
-	schema statement syntax value)
+	check check_sizing complaint conf default draft dump endpoint expand files list load native prepare \
+	reading schema signal statement syntax value)
 host_SRC := $(call room,host, \
-	address capability channel client_block handover herald identity process process_daemon \
-	process_pid socket socket_inode socket_path spawn spawn_caps \
-	spawn_child)
+	address capability channel client_block elf handover herald identity meter process \
+	process_daemon process_pid queue queue_age reach socket socket_inode socket_path spawn \
+	spawn_caps spawn_child)
 board_SRC := $(call room,board, \
 	board doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
-	check gang gang_burial gang_card gang_hearing gang_settle lifecycle output plan policy \
-	ports throttle verdict worker)
+	check emergency gang gang_burial gang_card gang_hearing gang_native gang_queue gang_settle gang_stock lifecycle \
+	output native overload plan policy ports recycle throttle verdict window worker)
 report_SRC := $(call room,report, \
 	json query report rows summary text)
 master_SRC := $(call room,master, \
 	birth crew inspect journal loop master notify pid_files reap runtime_folder signals voice \
 	watch_table)
 serve_SRC := $(call room,serve, \
-	body connection crowd diagnostics holdback intake launch listener options orders output \
-	patience program request script status strangers streams verdict worker)
+	body brief connection crowd diagnostics holdback intake launch listener options orders output \
+	patience program request script shed status strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
 	argument exchange head place request source status table timing trace variables)
+# The preloaded library, outside of the floors.
+shim_SRC := $(call room,shim, \
+	accept close count drain marks next process shim signals sleep wait)
 
-$(foreach file,$(filter-out $(foreach r,$(ROOMS),$($(r)_SRC)),$(wildcard src/*/*.c)),\
+$(foreach file,$(filter-out $(foreach r,$(ROOMS) shim,$($(r)_SRC)),$(wildcard src/*/*.c)),\
 	$(warning $(file) is in no list of the Makefile: add it to its room's))
 
 # The rooms that a unit test of a room is linked with, highest first, and those of each program.
@@ -137,7 +140,7 @@ quiet = $(if $(filter 0,$(V)),@printf '  %-4s %s\n' $(1) $(2);)
 # ---------------------------------------------------------------- programs
 
 .PHONY: all help
-all: $(call archives,$(ROOMS)) $(PROGRAMS:%=$(BUILD)/%)
+all: $(call archives,$(ROOMS)) $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/libganger-shim.so
 
 # Objects are made anew when the compiler or its flags change.
 $(BUILD)/flags: FORCE
@@ -167,6 +170,25 @@ $(BUILD)/$(1): $(BUILD)/obj/src/$(1).o $(call archives,$($(1)_ROOMS))
 	$$(call quiet,LD,$$@)$$(CC) $$(ALL_CFLAGS) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call libs,$($(1)_ROOMS))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
+
+# The library goes into other people's programs: it is never built with the address sanitizer, whose
+# runtime those programs lack; a wrong shift or overflow traps instead.  _FORTIFY_SOURCE would have it
+# call wrappers of what it wraps itself.
+SHIM_CFLAGS = -std=gnu17 -fPIC -fvisibility=hidden -ftls-model=initial-exec $(WARNINGS) $(WERROR) \
+	$(filter-out -O%,$(CFLAGS)) -O2 -U_FORTIFY_SOURCE
+ifeq ($(MODE),asan)
+SHIM_CFLAGS += -Werror -fsanitize=undefined -fsanitize-undefined-trap-on-error
+else ifeq ($(MODE),clang)
+SHIM_CFLAGS += -Werror
+endif
+
+$(BUILD)/obj/src/shim/%.o: src/shim/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) -Isrc -D_GNU_SOURCE= $(CPPFLAGS) $(SHIM_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/libganger-shim.so: $(shim_SRC:%.c=$(BUILD)/obj/%.o)
+	$(call quiet,LD,$@)$(CC) -shared $(SHIM_CFLAGS) -Wl,-soname,libganger-shim.so \
+		-Wl,-z,relro,-z,now,-z,defs,-z,nodelete -Wl,--as-needed $(LDFLAGS) -o $@ $^
 
 # ---------------------------------------------------------------- unit tests and fuzzing
 
@@ -211,7 +233,8 @@ endif
 
 # Kept apart from the rest: what runs under valgrind takes long, and these prove nothing there.
 # valgrind 3.19 knows no pidfds and no close_range, and runs one thread at a time.
-VALGRIND_SKIP := host-spawn host-spawn_exec host-spawn_fail host-socket_race pool-gang
+VALGRIND_SKIP := host-spawn host-spawn_exec host-spawn_fail host-socket_race pool-gang \
+	pool-gang_native pool-gang_queue pool-gang_sizing pool-policy_history
 
 C_FILES := $(sort $(wildcard src/*.[ch] src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/tools/*.[ch]))
@@ -284,6 +307,7 @@ install: all
 	install -D -m 755 $(BUILD)/ganger $(SBINDIR)/ganger
 	install -D -m 755 $(BUILD)/gangerctl $(BINDIR)/gangerctl
 	install -D -m 755 $(BUILD)/ganger-worker $(LIBDIR)/ganger-worker
+	install -D -m 644 $(BUILD)/libganger-shim.so $(LIBDIR)/libganger-shim.so
 	install -d $(DOCDIR)/pools.d
 	install -m 644 README.md CHANGELOG.md LICENSE $(DOCDIR)
 	install -m 644 $(SAMPLES) $(DOCDIR)/pools.d
@@ -294,7 +318,8 @@ install: all
 	test -e $(CONFDIR)/ganger.conf || install -m 644 etc/ganger.conf $(CONFDIR)/ganger.conf
 
 uninstall:
-	rm -f $(SBINDIR)/ganger $(BINDIR)/gangerctl $(LIBDIR)/ganger-worker
+	rm -f $(SBINDIR)/ganger $(BINDIR)/gangerctl $(LIBDIR)/ganger-worker \
+		$(LIBDIR)/libganger-shim.so
 	rm -f $(foreach page,$(MANUALS),$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))
 	rm -rf $(DOCDIR)
 	rmdir --ignore-fail-on-non-empty $(LIBDIR) || true

@@ -165,17 +165,32 @@ uint32_t board_count_idle(const struct board *b)
     return count_idle(b, UINT32_MAX);
 }
 
+static void ring(int fd)
+{
+    int saved = errno;
+
+    /* A full pipe has been rung enough; a broken one has nobody behind it. */
+    if (write(fd, "!", 1) < 0) {
+        errno = saved;
+    }
+}
+
 void board_ring(struct board *b, int fd)
 {
     uint32_t wanted = atomic_load_explicit(&mapping_header(b)->spare_wanted, memory_order_acquire);
 
     if (wanted > 0 && fd >= 0 && count_idle(b, wanted) < wanted) {
-        int saved = errno;
+        ring(fd);
+    }
+}
 
-        /* A full pipe has been rung enough; a broken one has nobody behind it. */
-        if (write(fd, "!", 1) < 0) {
-            errno = saved;
-        }
+void board_ring_due(struct board *b, int fd)
+{
+    const struct board_slot *slot = mapping_own(b);
+    uint64_t at = slot == NULL ? 0 : atomic_load_explicit(&slot->ring_at, memory_order_acquire);
+
+    if (at > 0 && fd >= 0 && atomic_load_explicit(&slot->requests, memory_order_relaxed) >= at) {
+        ring(fd);
     }
 }
 

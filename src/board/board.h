@@ -33,12 +33,28 @@ void board_set_spare_wanted(struct board *b, uint32_t wanted);
  * it to its next occupant, which is STARTING.  Call before each spawn.  A `generation` of 0 counts
  * as 1.  An `i` that does not exist is ignored by all board_slot_* functions. */
 #define BOARD_COUNT_MAX (UINT64_C(1) << 40)
-#define BOARD_AMOUNT_MAX (UINT64_C(1) << 48)
+#define BOARD_AMOUNT_MAX (UINT64_C(1) << 47)
 void board_slot_assign(struct board *b, uint32_t i, uint32_t generation, int32_t pid);
 void board_slot_set_pid(struct board *b, uint32_t i, int32_t pid);
 void board_slot_set_drain(struct board *b, uint32_t i);
+/* The occupant is to ring the doorbell after every request once it has answered `requests` of them:
+ * it is to be replaced.  0: never. */
+void board_slot_set_ring_at(struct board *b, uint32_t i, uint64_t requests);
+/* The occupant is a native program that nothing is known of from inside. */
+void board_slot_set_opaque(struct board *b, uint32_t i);
+/* What the occupant says of itself, without a copy of the whole board.  Gossip, clamped as in a
+ * snapshot; all zero for a slot that is empty or does not exist. */
+struct board_glance {
+    enum board_worker_state state;
+    enum board_shim shim;
+    uint32_t active;
+    uint64_t accepted, requests;
+};
+struct board_glance board_snapshot_slot(const struct board *b, uint32_t i);
 /* How many requests its occupant says to have answered (clamped; gossip); 0 for an empty slot. */
 uint64_t board_slot_requests(const struct board *b, uint32_t i);
+/* Connections accepted by all workers, the gone included; for the master, which alone folds. */
+uint64_t board_snapshot_accepted(const struct board *b);
 /* The most workers that its occupant says to have seen busy at once (clamped; gossip). */
 uint32_t board_slot_max_active(const struct board *b, uint32_t i);
 /* The occupant is gone: fold, and leave the slot empty. */
@@ -68,6 +84,8 @@ uint32_t board_count_idle(const struct board *b);
 /* Ring the doorbell `fd` when fewer workers are idle than the header asks for.  Never blocks as long
  * as `fd` is non-blocking; SIGPIPE must be ignored (the master may be gone). */
 void board_ring(struct board *b, int fd);
+/* Ring it when this worker has answered as many requests as board_slot_set_ring_at() said. */
+void board_ring_due(struct board *b, int fd);
 bool board_drain_wanted(const struct board *b);
 /* Count one finished request of `usec` in the histogram; bounds in board_bucket_bound(). */
 void board_observe(struct board *b, uint64_t usec);
@@ -84,6 +102,8 @@ struct board_slot_view { /* one slot, copied and clamped: all strings terminated
     int32_t pid;
     uint64_t start_time;
     enum board_worker_state state;
+    bool opaque;
+    enum board_shim shim;
     uint32_t active;
     uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_out, cpu, peak_memory,
         protocol_errors, params_dropped;
@@ -100,7 +120,7 @@ struct board_snapshot {
     /* sums over the living and the gone */
     uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_out, cpu;
     uint64_t buckets[BOARD_BUCKETS];
-    uint32_t idle, busy, active_requests;
+    uint32_t idle, busy, opaque, active_requests;
 };
 /* Copy everything once, bounded retries, never blocks.  0, or -ENOMEM with *ret empty. */
 int board_snapshot(const struct board *b, struct board_snapshot *ret);

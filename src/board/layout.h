@@ -20,8 +20,8 @@
 #include <stdint.h>
 
 #define BOARD_MAGIC UINT32_C(0x676e6772) /* "gngr" */
-#define BOARD_VERSION UINT32_C(1)
-#define BOARD_SLOTS_MAX UINT32_C(16384)
+#define BOARD_VERSION UINT32_C(2)
+#define BOARD_SLOTS_MAX UINT32_C(32768)
 
 enum {
     BOARD_NAME = 64,
@@ -69,14 +69,22 @@ struct board_card {
     uint64_t exits_error;  /* with a non-zero status */
     uint64_t exits_signal; /* killed by a signal */
     uint64_t spawn_failures;
+    /* Workers that were replaced, by cause; deaths are in exits_* above. */
+    uint64_t recycled_requests;  /* pm.max_requests */
+    uint64_t recycled_memory;    /* pm.max_memory */
+    uint64_t terminated;         /* request_terminate_timeout ended the worker (native programs) */
+    uint64_t recycled_emergency; /* emergency_restart_threshold */
+    uint32_t shedding;           /* 1: a shedder answers 503 for what the pool cannot take */
+    uint32_t reserved;           /* 0 */
 };
 
 enum board_worker_state { /* of a slot, set by its worker; PHP-FPM's words in status */
                           BOARD_WORKER_NONE = 0,
                           BOARD_WORKER_STARTING = 1,
                           BOARD_WORKER_IDLE = 2,
-                          BOARD_WORKER_BUSY = 3,    /* at least one request in hand */
-                          BOARD_WORKER_LEAVING = 4, /* drained, finishing */
+                          BOARD_WORKER_BUSY = 3,     /* at least one request in hand */
+                          BOARD_WORKER_LEAVING = 4,  /* drained, finishing */
+                          BOARD_WORKER_SHEDDING = 5, /* answers 503 beside a full pool */
 };
 
 /* Written by the slot's worker, guarded by `seq`: what it serves, or served last. */
@@ -96,12 +104,20 @@ struct board_request {
     char user[BOARD_USER];
 };
 
+enum board_shim { /* how far the preloaded library has come in a native worker */
+                  BOARD_SHIM_NONE = 0,
+                  BOARD_SHIM_ALIVE = 1,     /* its constructor has run */
+                  BOARD_SHIM_ACCEPTING = 2, /* the program waits for connections on descriptor 0 */
+};
+
 struct board_slot {
     /* ---- master's line ---- */
     _Alignas(64) _Atomic uint32_t generation; /* which occupant; 0: empty */
     _Atomic uint32_t drain;                   /* 1: finish and leave */
     _Atomic int32_t pid;                      /* for display; the master keeps its own */
-    _Atomic uint64_t start_time;              /* wall clock microseconds */
+    _Atomic uint32_t opaque; /* 1: a native program that no shim can enter; its lines stay empty */
+    _Atomic uint64_t start_time; /* wall clock microseconds */
+    _Atomic uint64_t ring_at;    /* ring, whatever else, when `requests` reaches it; 0: never */
     /* ---- worker's lines ---- */
     _Alignas(64) _Atomic uint32_t state; /* enum board_worker_state */
     _Atomic uint32_t active;             /* requests (own worker) or connections (shim) in hand */
@@ -116,6 +132,7 @@ struct board_slot {
     _Atomic uint64_t peak_memory;        /* largest ru_maxrss seen, bytes */
     _Atomic uint64_t protocol_errors;    /* connections closed for illegal streams */
     _Atomic uint64_t params_dropped;     /* refused parameters */
+    _Atomic uint32_t shim;               /* enum board_shim; the preloaded library alone */
     _Atomic uint32_t buckets[BOARD_BUCKETS]; /* service time histogram */
     _Atomic uint32_t max_active; /* busy workers of the pool, the most it saw on becoming busy */
     _Alignas(64) struct board_request request;

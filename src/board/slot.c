@@ -68,10 +68,13 @@ static void slot_empty(struct board *b, struct board_slot *slot)
     atomic_store_explicit(&slot->peak_memory, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->protocol_errors, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->params_dropped, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->shim, BOARD_SHIM_NONE, memory_order_relaxed);
+    atomic_store_explicit(&slot->opaque, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->max_active, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->drain, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->pid, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->start_time, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->ring_at, 0, memory_order_relaxed);
     board_sequence_store(&slot->request, &nothing, sizeof(nothing));
 }
 
@@ -102,7 +105,23 @@ void board_slot_set_pid(struct board *b, uint32_t i, int32_t pid)
 void board_slot_set_drain(struct board *b, uint32_t i)
 {
     if (i < b->slots && b->writable) {
-        atomic_store_explicit(&mapping_slot(b, i)->drain, 1, memory_order_release);
+        /* In one order with what the worker says (shim/drain.c): who then looks whether it has
+         * something in hand, and sees that it has not, knows that it will see this first. */
+        atomic_store_explicit(&mapping_slot(b, i)->drain, 1, memory_order_seq_cst);
+    }
+}
+
+void board_slot_set_ring_at(struct board *b, uint32_t i, uint64_t requests)
+{
+    if (i < b->slots && b->writable) {
+        atomic_store_explicit(&mapping_slot(b, i)->ring_at, requests, memory_order_release);
+    }
+}
+
+void board_slot_set_opaque(struct board *b, uint32_t i)
+{
+    if (i < b->slots && b->writable) {
+        atomic_store_explicit(&mapping_slot(b, i)->opaque, 1, memory_order_release);
     }
 }
 

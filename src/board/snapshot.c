@@ -38,9 +38,58 @@ static enum board_worker_state read_state(const struct board_slot *slot)
         return BOARD_WORKER_BUSY;
     case BOARD_WORKER_LEAVING:
         return BOARD_WORKER_LEAVING;
+    case BOARD_WORKER_SHEDDING:
+        return BOARD_WORKER_SHEDDING;
     default: /* an occupied slot whose worker has not spoken, or lies */
         return BOARD_WORKER_STARTING;
     }
+}
+
+static enum board_shim read_shim(const struct board_slot *slot)
+{
+    switch (atomic_load_explicit(&slot->shim, memory_order_seq_cst)) {
+    case BOARD_SHIM_ALIVE:
+        return BOARD_SHIM_ALIVE;
+    case BOARD_SHIM_ACCEPTING:
+        return BOARD_SHIM_ACCEPTING;
+    default:
+        return BOARD_SHIM_NONE;
+    }
+}
+
+static uint32_t read_active(const struct board_slot *slot)
+{
+    return (uint32_t)at_most(atomic_load_explicit(&slot->active, memory_order_seq_cst), ACTIVE_MAX);
+}
+
+uint64_t board_snapshot_accepted(const struct board *b)
+{
+    uint64_t sum = read_counter(&mapping_header(b)->drained_accepted, BOARD_TOTAL_MAX);
+
+    for (uint32_t i = 0; i < b->slots; i++) {
+        const struct board_slot *slot = mapping_slot(b, i);
+
+        if (atomic_load_explicit(&slot->generation, memory_order_acquire) != 0)
+            sum += read_counter(&slot->accepted, BOARD_COUNT_MAX);
+    }
+    return sum;
+}
+
+struct board_glance board_snapshot_slot(const struct board *b, uint32_t i)
+{
+    struct board_glance glance = {0};
+
+    if (i < b->slots &&
+        atomic_load_explicit(&mapping_slot(b, i)->generation, memory_order_acquire) != 0) {
+        const struct board_slot *slot = mapping_slot(b, i);
+
+        glance.state = read_state(slot);
+        glance.shim = read_shim(slot);
+        glance.active = read_active(slot);
+        glance.accepted = read_counter(&slot->accepted, BOARD_COUNT_MAX);
+        glance.requests = read_counter(&slot->requests, BOARD_COUNT_MAX);
+    }
+    return glance;
 }
 
 static void read_slot(const struct board_slot *slot, struct board_slot_view *view)
@@ -50,8 +99,9 @@ static void read_slot(const struct board_slot *slot, struct board_slot_view *vie
     view->pid = pid > 0 ? pid : 0;
     view->start_time = read_counter(&slot->start_time, TIME_MAX);
     view->state = read_state(slot);
-    view->active =
-        (uint32_t)at_most(atomic_load_explicit(&slot->active, memory_order_acquire), ACTIVE_MAX);
+    view->opaque = atomic_load_explicit(&slot->opaque, memory_order_acquire) != 0;
+    view->shim = read_shim(slot);
+    view->active = read_active(slot);
     view->accepted = read_counter(&slot->accepted, BOARD_COUNT_MAX);
     view->requests = read_counter(&slot->requests, BOARD_COUNT_MAX);
     view->failed = read_counter(&slot->failed, BOARD_COUNT_MAX);
@@ -123,6 +173,11 @@ static void read_card(const struct board *b, struct board_snapshot *s)
     card->exits_error = at_most(card->exits_error, BOARD_TOTAL_MAX);
     card->exits_signal = at_most(card->exits_signal, BOARD_TOTAL_MAX);
     card->spawn_failures = at_most(card->spawn_failures, BOARD_TOTAL_MAX);
+    card->recycled_requests = at_most(card->recycled_requests, BOARD_TOTAL_MAX);
+    card->recycled_memory = at_most(card->recycled_memory, BOARD_TOTAL_MAX);
+    card->terminated = at_most(card->terminated, BOARD_TOTAL_MAX);
+    card->recycled_emergency = at_most(card->recycled_emergency, BOARD_TOTAL_MAX);
+    card->shedding = card->shedding != 0;
 }
 
 /* The sums start with what workers that are gone have done. */
@@ -142,6 +197,7 @@ static void sums_start(const struct board_header *header, struct board_snapshot 
     s->slots = 0;
     s->idle = 0;
     s->busy = 0;
+    s->opaque = 0;
     s->active_requests = 0;
 }
 
@@ -161,8 +217,9 @@ static void sums_add(struct board_snapshot *s, const struct board_slot_view *vie
     for (size_t i = 0; i < BOARD_BUCKETS; i++) {
         s->buckets[i] += view->buckets[i];
     }
-    s->idle += view->state == BOARD_WORKER_IDLE;
-    s->busy += view->state == BOARD_WORKER_BUSY;
+    s->idle += !view->opaque && view->state == BOARD_WORKER_IDLE;
+    s->busy += !view->opaque && view->state == BOARD_WORKER_BUSY;
+    s->opaque += view->opaque;
     s->active_requests += view->active;
 }
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "conf/draft.h"
 #include "conf/endpoint.h"
+#include "conf/native.h"
 
 /* ---- global --------------------------------------------------------------------------------- */
 
@@ -37,21 +38,28 @@ static void check_global(struct draft *d)
 
 static void check_kind(struct draft *d, const struct draft_pool *p)
 {
-    if (p->pool.kind != CONF_KIND_STATUS)
-        return;
+    static const char *const kinds[] = {
+        [CONF_KIND_CGI] = "cgi", [CONF_KIND_FASTCGI] = "fastcgi", [CONF_KIND_STATUS] = "status"};
+    unsigned foreign = schema_foreign(p->pool.kind);
     for (size_t i = 0; i < schema_count; i++) {
         const struct schema_option *o = &schema_options[i];
-        if (o->scope != SCHEMA_POOL || (o->flags & SCHEMA_CGI_ONLY) == 0 || p->sources[i].line == 0)
+        if (o->scope != SCHEMA_POOL || (o->flags & foreign) == 0 || p->sources[i].line == 0)
             continue;
         struct place where = draft_place(d, p, o->name, 0);
-        complaint_error(d->box, &where, "%s means nothing for kind = status; it is for kind = cgi",
-                        o->name);
+        complaint_error(d->box, &where, "%s means nothing for kind = %s; it is for kind = %s",
+                        o->name, kinds[p->pool.kind],
+                        (o->flags & SCHEMA_PROGRAMS) != 0  ? "cgi and fastcgi"
+                        : (o->flags & SCHEMA_SCRIPTS) != 0 ? "cgi"
+                        : (o->flags & SCHEMA_NATIVE) != 0  ? "fastcgi"
+                                                           : "cgi and status");
     }
 }
 
 static void check_programs(struct draft *d, const struct draft_pool *p)
 {
     struct place where;
+    if (p->pool.kind == CONF_KIND_FASTCGI)
+        native_check(d, p);
     if (p->pool.kind != CONF_KIND_CGI)
         return;
     if (p->pool.command.count > 0 && p->pool.script_root.count > 0) {
@@ -232,12 +240,14 @@ int conf_check(struct draft *d)
     size_t count = 0;
     int r = 0;
     check_global(d);
+    conf_check_sizing_global(d);
     for (size_t i = 0; r == 0 && i < d->pool_count; i++) {
         struct draft_pool *p = d->pools[i];
         check_kind(d, p);
         check_programs(d, p);
         check_env(d, p);
         check_needed(d, p);
+        conf_check_sizing(d, p);
         r = check_listen(d, p, &seen, &count);
     }
     if (r == 0)

@@ -44,6 +44,9 @@ struct conf_global {
     int64_t process_priority;         /* or CONF_UNSET */
     int64_t rlimit_files;             /* or CONF_UNSET */
     int64_t rlimit_core;              /* bytes, -1 unlimited, or CONF_UNSET */
+    uint32_t process_max;             /* workers of all pools together, 0 no limit */
+    uint32_t emergency_restart_threshold;
+    uint64_t emergency_restart_interval; /* usec; 0, or a threshold of 0: never */
 };
 
 struct conf_pool {
@@ -73,6 +76,15 @@ struct conf_pool {
     bool no_new_privileges; /* default true */
     enum conf_pm pm;
     uint32_t pm_max_children;
+    int64_t pm_start_servers;     /* these three: CONF_UNSET unless pm is dynamic, … */
+    int64_t pm_min_spare_servers; /* … when they satisfy PHP-FPM's rules */
+    int64_t pm_max_spare_servers;
+    uint32_t pm_max_spawn_rate;
+    uint64_t pm_process_idle_timeout;   /* usec, never 0 */
+    uint32_t pm_max_requests;           /* 0 no limit */
+    uint64_t pm_max_memory;             /* bytes resident, 0 no limit */
+    uint32_t queue_limit;               /* connections, 0 no limit */
+    uint64_t queue_timeout;             /* usec, 0 none */
     uint64_t request_terminate_timeout; /* usec, 0 none */
     uint64_t request_body_timeout; /* usec, default 60 s: a client that stops sending, or reading */
     uint64_t request_params_timeout;    /* usec, default 10 s: from first byte to empty PARAMS */
@@ -83,6 +95,7 @@ struct conf_pool {
     uint32_t keepalive_connections;     /* per worker, default 128 */
     bool catch_workers_output;
     bool decorate_workers_output;
+    char *stop_signal; /* native programs: conf_signal() of it is what they leave at */
 };
 
 struct conf {
@@ -124,6 +137,10 @@ enum conf_change {
 enum conf_change conf_pool_compare(const struct conf_pool *a, const struct conf_pool *b);
 bool conf_equal(const struct conf *a, const struct conf *b);
 const struct conf_pool *conf_find(const struct conf *c, const char *name);
+
+/* The number of a signal that `stop_signal` may name: "TERM", "SIGTERM", "15"; 0 for any other
+ * text. */
+int conf_signal(const char *text);
 
 /* The schema as text, one line per option: "SCOPE NAME TYPE DEFAULT CHANGE SUPPORTED" separated by
  * tabs; `ganger -tt` does not print it; tests/flow/test_man.py compares the manual with it. */

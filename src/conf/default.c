@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -99,6 +100,43 @@ static int default_status(struct draft *d, struct draft_pool *p)
     return r;
 }
 
+/* The spares are shares of max_children, a tenth and a quarter; the start is half way between them,
+ * as in PHP-FPM.  What was written is not touched, however wrong it is. */
+static void default_dynamic(struct draft_pool *p)
+{
+    struct conf_pool *c = &p->pool;
+    const int64_t children = c->pm_max_children;
+    int64_t least = children < 10 ? 1 : children / 10, most = children < 4 ? 1 : children / 4;
+
+    if (c->pm != CONF_PM_DYNAMIC || children == 0)
+        return;
+    if (!draft_is_written(p, "pm.min_spare_servers")) {
+        bool low = c->pm_max_spare_servers > 0 && c->pm_max_spare_servers < least;
+        c->pm_min_spare_servers = low ? c->pm_max_spare_servers : least;
+    }
+    if (!draft_is_written(p, "pm.max_spare_servers"))
+        c->pm_max_spare_servers = c->pm_min_spare_servers > most ? c->pm_min_spare_servers : most;
+    if (!draft_is_written(p, "pm.start_servers") && c->pm_min_spare_servers > 0 &&
+        c->pm_max_spare_servers >= c->pm_min_spare_servers)
+        c->pm_start_servers =
+            c->pm_min_spare_servers + (c->pm_max_spare_servers - c->pm_min_spare_servers) / 2;
+}
+
+/* As PHP-FPM does: while nobody runs, all that come at once have to wait there. */
+#define BACKLOG 511
+
+static void raise_backlog(struct draft *d, struct draft_pool *p)
+{
+    struct conf_pool *c = &p->pool;
+    if (c->pm != CONF_PM_ONDEMAND || c->listen_backlog < 0 || c->listen_backlog >= BACKLOG)
+        return;
+    struct place where = draft_place(d, p, "listen.backlog", 0);
+    complaint_warning(d->box, &where,
+                      "listen.backlog: %" PRId64 " is too low for pm = ondemand; it is %d now",
+                      c->listen_backlog, BACKLOG);
+    c->listen_backlog = BACKLOG;
+}
+
 int conf_default(struct draft *d)
 {
     int r = default_runtime_directory(d);
@@ -106,7 +144,10 @@ int conf_default(struct draft *d)
         r = default_pid(d);
     if (r == 0)
         r = add_status_pool(d);
-    for (size_t i = 0; r == 0 && i < d->pool_count; i++)
+    for (size_t i = 0; r == 0 && i < d->pool_count; i++) {
         r = default_status(d, d->pools[i]);
+        default_dynamic(d->pools[i]);
+        raise_backlog(d, d->pools[i]);
+    }
     return r;
 }

@@ -51,6 +51,9 @@ bool draft_is_written(const struct draft_pool *p, const char *name);
 int conf_expand(struct draft *d, struct draft_pool *p);
 /* What several options together must satisfy, within pools and between them.  0, -ENOMEM. */
 int conf_check(struct draft *d);
+/* The part of it that is about pm and its numbers. */
+void conf_check_sizing(struct draft *d, const struct draft_pool *p);
+void conf_check_sizing_global(struct draft *d);
 /* What is not written and depends on something: runtime_directory, pid, the status pool.
  * 0, -ENOMEM. */
 int conf_default(struct draft *d);

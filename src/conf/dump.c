@@ -23,7 +23,7 @@ int conf_dump(const struct conf *c, struct bytes *out)
     int r = print_all(&c->global, SCHEMA_GLOBAL, 0, "", out);
     for (size_t i = 0; r == 0 && i < c->pool_count; i++) {
         const struct conf_pool *p = &c->pools[i];
-        unsigned without = p->kind == CONF_KIND_STATUS ? SCHEMA_CGI_ONLY : 0;
+        unsigned without = schema_foreign(p->kind);
         r = bytes_printf(out, "\npool %s {\n", p->name);
         if (r == 0)
             r = print_all(p, SCHEMA_POOL, without, "  ", out);

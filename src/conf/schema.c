@@ -19,9 +19,7 @@
 #define MIB INT64_C(1048576)
 
 static const char *const kinds[] = {"cgi", "fastcgi", "status", NULL};
-static const char *const later_kinds[] = {"fastcgi", NULL};
 static const char *const managers[] = {"static", "dynamic", "ondemand", NULL};
-static const char *const later_managers[] = {"dynamic", "ondemand", NULL};
 static const char *const levels[] = {"alert", "error", "warning", "notice", "debug", NULL};
 static const char *const facilities[] = {
     "auth",   "authpriv", "cron",   "daemon", "ftp",    "kern",   "lpr",
@@ -70,15 +68,15 @@ const struct schema_option schema_options[] = {
     GLOBAL("process.priority", NUMBER, process_priority, RESTART, NULL, .minimum = -20, .maximum = 19),
     GLOBAL("rlimit_files", NUMBER, rlimit_files, RESTART, NULL, .minimum = 64, .maximum = 1073741816),
     GLOBAL("rlimit_core", LIMIT, rlimit_core, RESTART, NULL),
-    LATER(GLOBAL, "emergency_restart_threshold"),
-    LATER(GLOBAL, "emergency_restart_interval"),
-    LATER(GLOBAL, "process.max"),
+    GLOBAL("process.max", COUNT, process_max, TUNE, "0", .maximum = 1048576),
+    GLOBAL("emergency_restart_threshold", COUNT, emergency_restart_threshold, TUNE, "0", .maximum = 4096),
+    GLOBAL("emergency_restart_interval", DURATION, emergency_restart_interval, TUNE, "0s", .maximum = YEAR),
     LATER(GLOBAL, "systemd_interval"),
     NEVER(GLOBAL, "events.mechanism", "ganger always uses epoll; leave it out"),
     NEVER(GLOBAL, "log_buffering", "ganger writes each line at once and whole; leave it out"),
     NEVER(GLOBAL, "include", "write include(\"FILE\")"),
 
-    POOL("kind", WORD, kind, REPLACE, "cgi", .words = kinds, .later = later_kinds),
+    POOL("kind", WORD, kind, REPLACE, "cgi", .words = kinds),
     POOL("listen", LIST, listen, REPLACE, NULL, .flags = SCHEMA_EXPAND),
     POOL("listen.backlog", NUMBER, listen_backlog, TUNE, "-1", .minimum = -1, .maximum = 1048576),
     POOL("listen.owner", TEXT, listen_owner, TUNE, NULL, .flags = SCHEMA_EXPAND),
@@ -86,51 +84,54 @@ const struct schema_option schema_options[] = {
     POOL("listen.mode", MODE, listen_mode, TUNE, "0660", .maximum = 0777),
     POOL("listen.allowed_clients", LIST, listen_allowed_clients, REPLACE, NULL),
     POOL("command", LIST, command, REPLACE, NULL,
-         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_FIRST | SCHEMA_CGI_ONLY),
+         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_FIRST | SCHEMA_PROGRAMS),
     POOL("script_root", LIST, script_root, REPLACE, NULL,
-         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_CGI_ONLY),
+         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_SCRIPTS),
     POOL("security.limit_extensions", LIST, security_limit_extensions, REPLACE, NULL,
-         .flags = SCHEMA_CGI_ONLY),
+         .flags = SCHEMA_SCRIPTS),
     POOL("user", TEXT, user, REPLACE, NULL, .flags = SCHEMA_EXPAND),
     POOL("group", TEXT, group, REPLACE, NULL, .flags = SCHEMA_EXPAND),
     POOL("allow_root", YESNO, allow_root, REPLACE, "no"),
-    POOL("env", LIST, env, REPLACE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_CGI_ONLY),
-    POOL("clear_env", YESNO, clear_env, REPLACE, "yes", .flags = SCHEMA_CGI_ONLY),
+    POOL("env", LIST, env, REPLACE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_PROGRAMS),
+    POOL("clear_env", YESNO, clear_env, REPLACE, "yes", .flags = SCHEMA_PROGRAMS),
     POOL("prefix", TEXT, prefix, REPLACE, NULL, .flags = SCHEMA_EXPAND),
-    POOL("chroot", TEXT, chroot, REPLACE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_CGI_ONLY),
+    POOL("chroot", TEXT, chroot, REPLACE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_PROGRAMS),
     POOL("chdir", TEXT, chdir, REPLACE, NULL,
-         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_CGI_ONLY),
+         .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_INSIDE | SCHEMA_PROGRAMS),
     POOL("process.priority", NUMBER, process_priority, REPLACE, NULL, .minimum = -20, .maximum = 19),
     POOL("process.dumpable", YESNO, process_dumpable, REPLACE, "no"),
     POOL("rlimit_files", NUMBER, rlimit_files, REPLACE, NULL, .minimum = 32, .maximum = 1073741816),
     POOL("rlimit_core", LIMIT, rlimit_core, REPLACE, NULL),
     POOL("no_new_privileges", YESNO, no_new_privileges, REPLACE, "yes"),
-    POOL("pm", WORD, pm, TUNE, "static", .words = managers, .later = later_managers),
+    POOL("pm", WORD, pm, TUNE, "static", .words = managers),
     POOL("pm.max_children", COUNT, pm_max_children, TUNE, NULL, .minimum = 1, .maximum = 16384,
          .note = "must be given; 1 for kind = status"),
+    POOL("pm.start_servers", NUMBER, pm_start_servers, TUNE, NULL, .minimum = 1, .maximum = 16384),
+    POOL("pm.min_spare_servers", NUMBER, pm_min_spare_servers, TUNE, NULL, .minimum = 1, .maximum = 16384),
+    POOL("pm.max_spare_servers", NUMBER, pm_max_spare_servers, TUNE, NULL, .minimum = 1, .maximum = 16384),
+    POOL("pm.max_spawn_rate", COUNT, pm_max_spawn_rate, TUNE, "32", .minimum = 1, .maximum = 16384),
+    POOL("pm.process_idle_timeout", DURATION, pm_process_idle_timeout, TUNE, "10s", .maximum = YEAR),
+    POOL("pm.max_requests", COUNT, pm_max_requests, TUNE, "0", .maximum = 1000000000),
+    POOL("pm.max_memory", SIZE, pm_max_memory, TUNE, "0", .maximum = MIB * MIB),
+    POOL("queue_limit", COUNT, queue_limit, TUNE, "0", .maximum = 1048576, .flags = SCHEMA_PROGRAMS),
+    POOL("queue_timeout", DURATION, queue_timeout, TUNE, "0s", .maximum = YEAR, .flags = SCHEMA_PROGRAMS),
     POOL("request_terminate_timeout", DURATION, request_terminate_timeout, TUNE, "0s", .maximum = YEAR,
-         .flags = SCHEMA_CGI_ONLY),
-    POOL("request_body_timeout", DURATION, request_body_timeout, TUNE, "60s", .maximum = YEAR),
-    POOL("request_params_timeout", DURATION, request_params_timeout, TUNE, "10s", .maximum = YEAR),
+         .flags = SCHEMA_PROGRAMS),
+    POOL("request_body_timeout", DURATION, request_body_timeout, TUNE, "60s", .maximum = YEAR, .flags = SCHEMA_OWN),
+    POOL("request_params_timeout", DURATION, request_params_timeout, TUNE, "10s", .maximum = YEAR, .flags = SCHEMA_OWN),
     POOL("request_params_limit", SIZE, request_params_limit, TUNE, "2M", .minimum = 4 * KIB,
-         .maximum = 64 * MIB),
+         .maximum = 64 * MIB, .flags = SCHEMA_OWN),
     POOL("response_header_limit", SIZE, response_header_limit, TUNE, "64k", .minimum = 512,
-         .maximum = 16 * MIB, .flags = SCHEMA_CGI_ONLY),
+         .maximum = 16 * MIB, .flags = SCHEMA_SCRIPTS),
     POOL("response_holdback_timeout", DURATION, response_holdback_timeout, TUNE, "5s", .maximum = YEAR,
-         .flags = SCHEMA_CGI_ONLY),
-    POOL("keepalive_timeout", DURATION, keepalive_timeout, TUNE, "60s", .maximum = YEAR),
-    POOL("keepalive_connections", COUNT, keepalive_connections, TUNE, "128", .maximum = 16384),
+         .flags = SCHEMA_SCRIPTS),
+    POOL("keepalive_timeout", DURATION, keepalive_timeout, TUNE, "60s", .maximum = YEAR, .flags = SCHEMA_OWN),
+    POOL("keepalive_connections", COUNT, keepalive_connections, TUNE, "128", .maximum = 16384, .flags = SCHEMA_OWN),
     POOL("catch_workers_output", YESNO, catch_workers_output, TUNE, "no"),
     POOL("decorate_workers_output", YESNO, decorate_workers_output, TUNE, "yes"),
+    POOL("stop_signal", TEXT, stop_signal, REPLACE, "TERM", .flags = SCHEMA_NATIVE),
     LATER(POOL, "listen.acl_users"),
     LATER(POOL, "listen.acl_groups"),
-    LATER(POOL, "pm.start_servers"),
-    LATER(POOL, "pm.min_spare_servers"),
-    LATER(POOL, "pm.max_spare_servers"),
-    LATER(POOL, "pm.max_spawn_rate"),
-    LATER(POOL, "pm.process_idle_timeout"),
-    LATER(POOL, "pm.max_requests"),
-    LATER(POOL, "pm.max_memory"),
     LATER(POOL, "pm.status_path"),
     LATER(POOL, "pm.status_listen"),
     LATER(POOL, "ping.path"),
@@ -143,9 +144,6 @@ const struct schema_option schema_options[] = {
     LATER(POOL, "slowlog.command"),
     LATER(POOL, "request_slowlog_timeout"),
     LATER(POOL, "request_slowlog_trace_depth"),
-    LATER(POOL, "queue_limit"),
-    LATER(POOL, "queue_timeout"),
-    LATER(POOL, "stop_signal"),
     LATER(POOL, "stop_on_term"),
     LATER(POOL, "preload"),
     LATER(POOL, "capabilities"),
@@ -195,6 +193,19 @@ const char *schema_nearest(enum schema_scope scope, const char *name)
         }
     }
     return found;
+}
+
+unsigned schema_foreign(enum conf_kind kind)
+{
+    switch (kind) {
+    case CONF_KIND_CGI:
+        return SCHEMA_NATIVE;
+    case CONF_KIND_FASTCGI:
+        return SCHEMA_SCRIPTS | SCHEMA_OWN;
+    case CONF_KIND_STATUS:
+        break;
+    }
+    return SCHEMA_PROGRAMS | SCHEMA_SCRIPTS | SCHEMA_NATIVE;
 }
 
 const char *schema_type_name(enum schema_type type)

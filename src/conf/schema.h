@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/bytes.h"
+#include "conf/conf.h"
 
 enum schema_scope { SCHEMA_GLOBAL, SCHEMA_POOL };
 
@@ -38,11 +39,15 @@ enum schema_change {
 };
 
 /* Flags. */
-#define SCHEMA_EXPAND (1u << 0)   /* $pool stands for the pool's name */
-#define SCHEMA_PATH (1u << 1)     /* relative: under `prefix`; else absolute */
-#define SCHEMA_INSIDE (1u << 2)   /* with `chroot` a path is seen from inside: no prefix */
-#define SCHEMA_FIRST (1u << 3)    /* of a list only the first item is a path */
-#define SCHEMA_CGI_ONLY (1u << 4) /* means nothing for kind = status */
+#define SCHEMA_EXPAND (1u << 0) /* $pool stands for the pool's name */
+#define SCHEMA_PATH (1u << 1)   /* relative: under `prefix`; else absolute */
+#define SCHEMA_INSIDE (1u << 2) /* with `chroot` a path is seen from inside: no prefix */
+#define SCHEMA_FIRST (1u << 3)  /* of a list only the first item is a path */
+/* Of which kinds of pools; none of these flags: of all. */
+#define SCHEMA_PROGRAMS (1u << 4) /* that run programs: cgi and fastcgi */
+#define SCHEMA_SCRIPTS (1u << 5)  /* cgi alone */
+#define SCHEMA_OWN (1u << 6)      /* where ganger itself speaks FastCGI: cgi and status */
+#define SCHEMA_NATIVE (1u << 7)   /* fastcgi alone */
 
 struct schema_option {
     enum schema_scope scope;
@@ -67,6 +72,8 @@ extern const size_t schema_count;
 const struct schema_option *schema_find(enum schema_scope scope, const char *name);
 /* The supported name of that scope nearest to a misspelt one, or NULL when none is near. */
 const char *schema_nearest(enum schema_scope scope, const char *name);
+/* The flags of options that mean nothing for a pool of that kind. */
+unsigned schema_foreign(enum conf_kind kind);
 const char *schema_type_name(enum schema_type type);
 const char *schema_change_name(enum schema_change change);
 static inline size_t schema_index(const struct schema_option *option)

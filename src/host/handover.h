@@ -32,7 +32,8 @@ enum handover_fd {
  *   request_params_timeout, request_params_limit, response_header_limit,
  *   response_holdback_timeout, process_control_timeout,
  *   catch_workers_output, decorate_workers_output, limit_extensions (repeated), log_level,
- *   rlimit_core
+ *   rlimit_core;
+ *   of a shedder alone: shed (1; it answers nothing but 503), queue_limit, queue_timeout
  */
 
 enum channel_word {

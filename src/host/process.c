@@ -212,3 +212,23 @@ int process_open_sibling(const char *name, char **ret_path, struct error *err)
     free(folder);
     return r < 0 ? r : fd;
 }
+
+char *process_sibling_path(const char *name, struct error *err)
+{
+    static const char *const places[] = {"", "../lib/ganger/"};
+    char *folder = process_program_folder();
+    char *found = NULL;
+
+    for (size_t i = 0; folder != NULL && found == NULL && i < sizeof places / sizeof places[0];
+         i++) {
+        char *path = text_format("%s/%s%s", folder, places[i], name);
+        found = path == NULL ? NULL : realpath(path, NULL);
+        free(path);
+    }
+    if (found == NULL)
+        error_set(err, ENOENT, "cannot find %s: neither %s/%s nor %s/%s%s is there", name,
+                  folder == NULL ? "" : folder, name, folder == NULL ? "" : folder, places[1],
+                  name);
+    free(folder);
+    return found;
+}

@@ -27,6 +27,8 @@ char *process_program_folder(void);
  * to walk the path), *ret_path malloc'd for messages; or negative with err naming both places.
  */
 int process_open_sibling(const char *name, char **ret_path, struct error *err);
+/* The path of a file that is found in the same places, without links in it; malloc'd.  NULL with err. */
+char *process_sibling_path(const char *name, struct error *err);
 /* Write our pid into `path` (0644, replaced by rename, flocked on *ret_fd while we live; call it
  * after process_daemonise()).  The file is the caller's to unlink at the end.  0, PROCESS_PID_TAKEN when another ganger holds it, negative. */
 enum { PROCESS_PID_TAKEN = 1 };

@@ -7,11 +7,13 @@
 #include "master/crew.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "master/voice.h"
 #include "master/watch_table.h"
+#include "pool/emergency.h"
 
 struct member {
     struct crew *crew;
@@ -24,6 +26,8 @@ struct member {
 struct crew {
     sd_event *loop;
     struct watch_table *watches;
+    struct emergency emergency;
+    bool scarce; /* process.max holds: a death in one pool may be a birth in another */
     sd_event_source *settle_source;
     sd_event_source *timer;
     void (*settled)(void *cookie);
@@ -186,6 +190,9 @@ int crew_new(struct crew **ret, sd_event *loop, const struct conf *conf,
         return error_errno(err, ENOMEM, "pools");
     c->loop = sd_event_ref(loop);
     c->settled = settled;
+    c->scarce = conf->global.process_max > 0;
+    emergency_init(&c->emergency, conf->global.emergency_restart_threshold,
+                   conf->global.emergency_restart_interval);
     c->cookie = cookie;
     c->members = calloc(room, sizeof(*c->members));
     c->gangs = calloc(room, sizeof(struct gang *));
@@ -242,13 +249,32 @@ struct crew *crew_free(struct crew *c)
 
 /* ---- events and questions ---- */
 
+/* The last resort of emergency_restart_threshold. */
+static void replace_all(struct crew *c)
+{
+    log_write(LOG_LEVEL_WARNING, NULL,
+              "%u workers were killed by SIGSEGV or SIGBUS within emergency_restart_interval: "
+              "replacing all workers",
+              c->emergency.threshold);
+    for (size_t i = 0; i < c->count; i++)
+        gang_replace_all(c->members[i].gang);
+    crew_settle_all(c);
+}
+
 bool crew_dead(struct crew *c, pid_t pid, int code, int status)
 {
+    uint64_t now = clock_monotonic();
+
     for (size_t i = 0; i < c->count; i++) {
-        if (gang_reaped(c->members[i].gang, pid, code, status, clock_monotonic())) {
-            mark(&c->members[i]);
-            return true;
-        }
+        if (!gang_reaped(c->members[i].gang, pid, code, status, now))
+            continue;
+        mark(&c->members[i]);
+        if (c->scarce)
+            crew_settle_all(c);
+        if ((code == CLD_KILLED || code == CLD_DUMPED) &&
+            emergency_fault(&c->emergency, status, now))
+            replace_all(c);
+        return true;
     }
     return false;
 }

@@ -59,6 +59,7 @@ int inspect_config(struct inspection *ret, const char *path, struct pool_context
         return r;
     context->runtime_directory = ret->conf->global.runtime_directory;
     context->process_control_timeout = ret->conf->global.process_control_timeout;
+    context->process_max = ret->conf->global.process_max;
     context->log_level = ret->conf->global.log_level;
     ret->reasons = calloc(ret->conf->pool_count + 1, sizeof(char *));
     if (ret->reasons == NULL)

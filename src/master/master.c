@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "host/capability.h"
 #include "host/process.h"
+#include "host/queue.h"
 #include "master/birth.h"
 #include "master/crew.h"
 #include "master/inspect.h"
@@ -47,6 +48,7 @@ struct master {
     sd_event_source *patience; /* timer: ready at the latest, then gone at the latest */
     sd_event_source *again;    /* more children to reap */
     struct crew *crew;
+    uint32_t processes; /* of all pools: context.processes */
     bool ready;
     bool stopping;
     enum gang_stop_how how;
@@ -282,9 +284,27 @@ static void stop_loop(struct master *m)
     m->loop = sd_event_unref(m->loop);
 }
 
+static int start_queue(struct master *m, struct error *err)
+{
+    struct error why = ERROR_NONE;
+
+    (void)err;
+    if (queue_open(&m->context.queue, &why) < 0)
+        log_write(LOG_LEVEL_WARNING, NULL, "how many connections wait cannot be told: %s",
+                  why.text);
+    return 0;
+}
+
+static void stop_queue(struct master *m)
+{
+    m->context.queue = queue_free(m->context.queue);
+}
+
 static int start_crew(struct master *m, struct error *err)
 {
     const struct inspection *in = &m->inspection;
+
+    m->context.processes = &m->processes;
     int r = crew_new(&m->crew, m->loop, in->conf, &m->context, on_settled, m, err);
 
     if (r < 0)
@@ -311,7 +331,8 @@ static const struct stage {
 } stages[] = {
     {start_daemon, NULL},          {start_log, NULL},       {start_limits, NULL},
     {start_privileges, NULL},      {start_folder, NULL},    {start_pid_files, stop_pid_files},
-    {start_program, stop_program}, {start_loop, stop_loop}, {start_crew, stop_crew},
+    {start_program, stop_program}, {start_loop, stop_loop}, {start_queue, stop_queue},
+    {start_crew, stop_crew},
 };
 #define STAGES (sizeof(stages) / sizeof(stages[0]))
 

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "pool/gang.h"
 
 #define ESCAPED_MAX 16384u
 
@@ -29,8 +30,11 @@ void voice_line(struct voice *v, const char *pool, pid_t pid, int level, const c
     bytes_init(&escaped, ESCAPED_MAX + 16);
     if (text_escape(&escaped, line, length, ESCAPED_MAX) == 0) {
         const char *text = bytes_string(&escaped);
-        log_write(as, pool, level < 0 ? "worker %d wrote: %s" : "worker %d: %s", (int)pid,
-                  text == NULL ? "" : text);
+        if (level == GANG_LINE_PLAIN)
+            log_write(as, pool, "%s", text == NULL ? "" : text);
+        else
+            log_write(as, pool, level < 0 ? "worker %d wrote: %s" : "worker %d: %s", (int)pid,
+                      text == NULL ? "" : text);
     }
     bytes_clear(&escaped);
 }

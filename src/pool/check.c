@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "base/text.h"
 #include "host/socket.h"
+#include "pool/native.h"
 
 struct findings {
     const struct conf_pool *pool;
@@ -282,6 +283,28 @@ static void check_command(struct findings *f)
     free(full);
 }
 
+static void check_native(struct findings *f)
+{
+    struct error err = ERROR_NONE;
+    struct identity id;
+
+    if (f->pool->kind != CONF_KIND_FASTCGI)
+        return;
+    int r = check_identity(&id, f->pool, f->context, NULL, NULL);
+    if (r != 0 && r != CHECK_KEEP)
+        return; /* check_who() has said so */
+    if (native_opaque(f->pool, f->context, r == 0 ? &id : NULL, &err))
+        find(f, true,
+             "its workers will be opaque: %s; they are asked to leave by stop_signal at whatever "
+             "moment, which may cut a request, and nobody knows whether they are busy%s",
+             err.text,
+             f->pool->request_terminate_timeout > 0 || f->pool->pm_max_requests > 0
+                 ? "; request_terminate_timeout and pm.max_requests have no effect"
+                 : "");
+    if (r == 0)
+        identity_clear(&id);
+}
+
 static void check_chroot(struct findings *f)
 {
     const char *path = f->pool->chroot;
@@ -342,6 +365,8 @@ int pool_check(const struct conf_pool *pool, const struct pool_context *context,
     check_listen(&f);
     check_chroot(&f);
     check_command(&f);
+    if (f.errors == 0)
+        check_native(&f);
     for (size_t i = 0; i < pool->script_root.count; i++)
         check_folder(&f, "script_root", pool->script_root.items[i]);
     if (pool->chdir != NULL)

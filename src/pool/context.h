@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 #include "base/log.h"
+#include "host/queue.h"
 
 struct pool_context {
     bool root; /* the master may become other users */
@@ -23,6 +24,9 @@ struct pool_context {
     enum log_level log_level;
     struct rlimit files;  /* RLIMIT_NOFILE that workers start from: what the master was born with */
     int oom_score_adjust; /* for every worker; INT_MIN: as it is */
+    struct queue *queue;  /* to ask how many connections wait; NULL: unix sockets are not known */
+    uint32_t process_max; /* workers of all pools together (but status pools); 0: no limit */
+    uint32_t *processes;  /* how many there are: the gangs count, nobody else writes; NULL: none */
 };
 
 #endif

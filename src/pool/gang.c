@@ -9,6 +9,7 @@
 #include "pool/gang_struct.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,22 +39,40 @@ void gang_set_reason(struct gang *g, const char *format, ...)
 
 /* ---- making and ending ---- */
 
+static uint32_t first_size(const struct conf_pool *pool)
+{
+    switch (pool->pm) {
+    case CONF_PM_DYNAMIC:
+        return pool->pm_start_servers > 0 ? (uint32_t)pool->pm_start_servers : 1;
+    case CONF_PM_ONDEMAND:
+        return 0;
+    case CONF_PM_STATIC:
+        break;
+    }
+    return pool->pm_max_children;
+}
+
 int gang_new(struct gang **ret, const struct conf_pool *pool, const struct pool_context *context,
              const struct gang_hooks *hooks, uint64_t now, uint64_t wall, struct error *err)
 {
-    uint32_t slots = pool->pm_max_children == 0 ? 1 : pool->pm_max_children;
+    uint32_t children = pool->pm_max_children == 0 ? 1 : pool->pm_max_children;
+    uint32_t posts = children + policy_surplus(children);
+    uint32_t slots = posts + 1;
     struct gang *g = calloc(1, sizeof(*g));
 
     if (g == NULL)
         return error_errno(err, ENOMEM, "pool");
-    if (slots > BOARD_SLOTS_MAX)
-        slots = BOARD_SLOTS_MAX;
     g->pool = pool;
     g->context = context;
     g->hooks = *hooks;
     g->bell[0] = g->bell[1] = -1;
     g->wall_offset = (int64_t)(wall - now);
+    g->max_children = children;
+    g->posts = posts;
     g->slots = slots;
+    g->wanted = first_size(pool);
+    window_init(&g->window, pool->pm_process_idle_timeout, now);
+    recycle_budget_init(&g->budget, now);
     g->workers = calloc(slots, sizeof(*g->workers));
     if (g->workers == NULL) {
         free(g);
@@ -80,6 +99,9 @@ int gang_open(struct gang *g, struct error *err)
         return r;
     r = plan_make(&g->plan, g->pool, g->context, &g->ports, err);
     g->planned = true;
+    g->plan.slots = g->slots;
+    if (r == 0)
+        r = gang_queue_open(g, err);
     if (r == 0)
         r = board_doorbell(g->bell, err);
     if (r == 0) {
@@ -133,9 +155,15 @@ struct gang *gang_free(struct gang *g)
         g->hooks.unwatch(g->hooks.cookie, g, &watch);
     descriptor_close(&g->bell[0]);
     descriptor_close(&g->bell[1]);
+    for (size_t i = 0; i < g->ports.count; i++) {
+        watch = (struct gang_watch){
+            .kind = GANG_WATCH_LISTEN, .slot = (uint32_t)i, .fd = g->ports.items[i].fd};
+        g->hooks.unwatch(g->hooks.cookie, g, &watch);
+    }
     ports_close(&g->ports);
     if (g->planned)
         plan_clear(&g->plan);
+    gang_queue_close(g);
     g->board = board_free(g->board);
     free(g->workers);
     free(g);
@@ -159,6 +187,8 @@ enum lifecycle_action gang_event(struct gang *g, struct worker *w, enum lifecycl
                  (int)w->pid, lifecycle_event_name(event), lifecycle_state_name(before));
         break;
     case LIFECYCLE_DO_SERVE:
+        if (gang_queue_is_shedder(g, w))
+            break;
         if (!g->proven)
             gang_say(g, LOG_LEVEL_DEBUG, "worker %d is ready", (int)w->pid);
         g->proven = true;
@@ -169,10 +199,13 @@ enum lifecycle_action gang_event(struct gang *g, struct worker *w, enum lifecycl
     case LIFECYCLE_DO_TERMINATE:
     case LIFECYCLE_DO_KILL:
         if (event == LIFECYCLE_DEADLINE)
-            gang_say(g, LOG_LEVEL_WARNING, "worker %d has not left in time; sent %s", (int)w->pid,
-                     action == LIFECYCLE_DO_KILL ? "SIGKILL" : "SIGTERM");
+            gang_say(g, LOG_LEVEL_WARNING, "worker %d has not left in time; sent SIG%s",
+                     (int)w->pid,
+                     action == LIFECYCLE_DO_KILL ? "KILL" : sigabbrev_np(worker_last_signal(w)));
         break;
     case LIFECYCLE_DO_GIVE_UP:
+        if (gang_queue_is_shedder(g, w))
+            break;
         gang_set_reason(g, "a worker was not ready within %llu seconds",
                         (unsigned long long)(WORKER_START_TIMEOUT / CLOCK_SEC));
         gang_start_failed(g, now);
@@ -211,15 +244,24 @@ void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now)
         [GANG_STOP_KILL] = LIFECYCLE_KILL,
     };
 
-    if (!g->stopping) {
+    bool stopping = g->stopping;
+
+    if (!stopping) {
         ports_unlink(&g->ports);
         g->stop_by = now + g->context->process_control_timeout;
     }
     g->stopping = true;
     g->emptying = how == GANG_STOP_DRAIN && ports_paths(&g->ports) > 0 && gang_serving(g) > 0;
     g->empty_look = now + GANG_EMPTY_EVERY;
-    for (uint32_t i = 0; i < g->slots && !g->emptying; i++)
-        (void)gang_event(g, &g->workers[i], orders[how], now);
+    for (uint32_t i = 0; i < g->slots; i++) {
+        struct worker *w = &g->workers[i];
+
+        if (!g->emptying)
+            (void)gang_event(g, w, orders[how], now);
+        /* From here on everybody has the same time left, also who was leaving already. */
+        if (!stopping && w->state == LIFECYCLE_DRAINING)
+            w->deadline = g->stop_by;
+    }
 }
 
 /* ---- questions ---- */
@@ -237,6 +279,8 @@ enum board_pool_state gang_state(const struct gang *g)
         return BOARD_POOL_STOPPING;
     if (throttle_failing(&g->throttle))
         return BOARD_POOL_FAILING;
+    if (g->opened && g->pool->pm == CONF_PM_ONDEMAND)
+        return BOARD_POOL_RUNNING; /* with nobody, until somebody asks */
     return g->proven ? BOARD_POOL_RUNNING : BOARD_POOL_STARTING;
 }
 
@@ -263,14 +307,14 @@ uint32_t gang_serving(const struct gang *g)
 {
     uint32_t n = 0;
 
-    for (uint32_t i = 0; i < g->slots; i++)
+    for (uint32_t i = 0; i < g->posts; i++)
         n += g->workers[i].state == LIFECYCLE_SERVING;
     return n;
 }
 
 bool gang_at_strength(const struct gang *g)
 {
-    return g->wanted > 0 && gang_serving(g) >= g->wanted;
+    return g->settled && gang_serving(g) >= g->wanted;
 }
 
 bool gang_runs_as(const struct gang *g, uid_t uid)

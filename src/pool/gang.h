@@ -24,11 +24,14 @@
 
 struct gang;
 
+#define GANG_LINE_PLAIN (-2)
+
 enum gang_watch_kind {
     GANG_WATCH_BELL,
     GANG_WATCH_REPORT,  /* of a spawn */
     GANG_WATCH_CHANNEL, /* of a worker */
     GANG_WATCH_OUTPUT,  /* a worker's descriptor 2; may outlive the worker */
+    GANG_WATCH_LISTEN,  /* a listening socket, while nobody is idle; `slot` says which */
 };
 
 /*
@@ -51,7 +54,8 @@ struct gang_hooks {
     /* Called before w->fd is closed.  One that is not watched is ignored. */
     void (*unwatch)(void *cookie, struct gang *g, const struct gang_watch *w);
     /* A line that worker `pid` wrote: raw bytes, not terminated.  `level` is what the worker marked
-     * it with (an enum log_level; gossip), or -1. */
+     * it with (an enum log_level; gossip), -1 when it did not, or GANG_LINE_PLAIN: do not say who
+     * wrote it. */
     void (*line)(void *cookie, struct gang *g, pid_t pid, int level, const char *line,
                  size_t length);
     /* Something to log about the pool.  The text is fit for a log. */
@@ -92,6 +96,9 @@ enum gang_stop_how {
 };
 /* End the pool: nobody new finds its sockets.  A stronger order may follow a weaker one. */
 void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now);
+
+/* Replace every worker that serves now, as if it had reached pm.max_requests. */
+void gang_replace_all(struct gang *g);
 
 /* ---- questions ---- */
 const char *gang_name(const struct gang *g);

@@ -9,6 +9,11 @@
 /* Lines about deaths in one second, for one pool. */
 #define DEATHS_PER_SECOND 20
 
+bool gang_slot_served(const struct gang *g, uint32_t slot)
+{
+    return board_snapshot_slot(g->board, slot).requests > 0;
+}
+
 static void say_death(struct gang *g, const struct verdict *v, const struct verdict_facts *f,
                       pid_t pid, uint64_t now)
 {
@@ -70,10 +75,12 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
     gang_hear_unwatch(g, w, GANG_WATCH_REPORT, w->report);
     gang_hear_unwatch(g, w, GANG_WATCH_CHANNEL, w->channel);
     f.burial = gang_event(g, w, LIFECYCLE_EXITED, now);
-    f.served = board_slot_requests(g->board, w->slot) > 0;
+    f.served = gang_slot_served(g, w->slot);
+    f.native = w->native.is;
     uint32_t most = board_slot_max_active(g->board, w->slot);
     g->card.max_active = g->card.max_active > most ? g->card.max_active : most;
     board_slot_release(g->board, w->slot);
+    gang_count_process(g, -1);
     worker_forget(w, &last.output);
     gang_hear_last_words(g, &last, now);
 
@@ -105,7 +112,10 @@ bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t now)
         /* What it and its exec said last may still be on the way to us. */
         gang_hear_report(g, w, now);
         gang_hear_words(g, w, now);
-        bury(g, w, code, status, now);
+        if (gang_queue_is_shedder(g, w))
+            gang_queue_bury(g, w, code, status, now);
+        else
+            bury(g, w, code, status, now);
         return true;
     }
     return false;

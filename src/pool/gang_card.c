@@ -43,7 +43,7 @@ void gang_publish(struct gang *g, uint64_t now)
     }
     name_listen(&card, g);
     card.state = gang_state(g);
-    card.total = gang_alive(g);
+    card.total = gang_alive(g) - (g->workers[g->posts].state != LIFECYCLE_EMPTY);
     memset(card.reason, 0, sizeof(card.reason));
     (void)snprintf(card.reason, sizeof(card.reason), "%s", gang_reason(g));
     card.throttled_until =

@@ -140,7 +140,8 @@ static void take_line(void *cookie, const char *line, size_t length)
     struct speaker *s = cookie;
     struct gang *g = s->gang;
 
-    int level = log_mark_parse(line, length);
+    /* A native program writes no marks. */
+    int level = g->pool->kind == CONF_KIND_FASTCGI ? -1 : log_mark_parse(line, length);
 
     if (level >= 0) {
         line += LOG_MARK_LENGTH;
@@ -150,6 +151,10 @@ static void take_line(void *cookie, const char *line, size_t length)
         return;
     (void)text_escape_fixed(g->last_words, sizeof(g->last_words), line, length);
     g->last_speaker = s->pid;
+    if (g->pool->kind == CONF_KIND_FASTCGI && !g->pool->catch_workers_output)
+        return;
+    if (g->pool->kind == CONF_KIND_FASTCGI && !g->pool->decorate_workers_output)
+        level = GANG_LINE_PLAIN;
     g->hooks.line(g->hooks.cookie, g, s->pid, level, line, length);
 }
 
@@ -238,6 +243,11 @@ void gang_ready(struct gang *g, const struct gang_watch *watch, uint64_t now)
     if (watch->kind == GANG_WATCH_BELL) {
         if (g->bell[0] >= 0)
             (void)board_doorbell_drain(g->bell[0]);
+        g->queue.rung = true;
+        return;
+    }
+    if (watch->kind == GANG_WATCH_LISTEN) {
+        g->knocked = true;
         return;
     }
     struct worker *w = watch->slot < g->slots ? &g->workers[watch->slot] : NULL;
@@ -249,6 +259,7 @@ void gang_ready(struct gang *g, const struct gang_watch *watch, uint64_t now)
     }
     switch (watch->kind) {
     case GANG_WATCH_BELL:
+    case GANG_WATCH_LISTEN:
         break;
     case GANG_WATCH_REPORT:
         gang_hear_report(g, w, now);

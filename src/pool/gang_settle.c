@@ -1,34 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Settling: count what there is, ask the policy what should be, do the difference.  It runs after
- * every event and keeps no memory of its own, so running it again changes nothing.
+ * every event; running it again changes nothing.
  */
 #include "pool/gang_struct.h"
 
 #include <string.h>
 #include "base/clock.h"
-#include "pool/policy.h"
 
-static struct policy_input take_stock(const struct gang *g, uint64_t now)
+void gang_count_process(struct gang *g, int difference)
 {
-    struct policy_input in = {.pm = g->pool->pm,
-                              .max_children = g->slots,
-                              .stopping = g->stopping && !g->emptying,
-                              .proven = g->proven,
-                              .failing = throttle_failing(&g->throttle),
-                              .held = !throttle_allows(&g->throttle, now)};
-
-    for (uint32_t i = 0; i < g->slots; i++) {
-        const struct worker *w = &g->workers[i];
-
-        in.pending += worker_pending(w);
-        in.serving += w->state == LIFECYCLE_SERVING;
-        in.leaving += worker_leaving(w);
-    }
-    uint32_t idle = board_count_idle(g->board);
-    in.idle = idle < in.serving ? idle : in.serving;
-    in.busy = in.serving - in.idle;
-    return in;
+    if (g->context->processes != NULL && g->pool->kind != CONF_KIND_STATUS)
+        *g->context->processes += (uint32_t)difference;
 }
 
 static int start_one(struct gang *g, struct worker *w, uint64_t now)
@@ -48,9 +31,13 @@ static int start_one(struct gang *g, struct worker *w, uint64_t now)
         return r;
     }
     board_slot_set_pid(g->board, w->slot, w->pid);
+    gang_native_started(g, w);
+    w->recycle_at = recycle_limit(g->pool->pm_max_requests, serial);
+    board_slot_set_ring_at(g->board, w->slot, w->recycle_at);
+    gang_count_process(g, 1);
     g->card.spawned++;
     r = gang_hear_watch(g, w, GANG_WATCH_REPORT, w->report, false);
-    if (r == 0)
+    if (r == 0 && w->channel >= 0)
         r = gang_hear_watch(g, w, GANG_WATCH_CHANNEL, w->channel, false);
     if (r == 0)
         r = gang_hear_watch(g, w, GANG_WATCH_OUTPUT, w->output.fd, false);
@@ -62,36 +49,99 @@ static int start_one(struct gang *g, struct worker *w, uint64_t now)
     return r;
 }
 
+/* In the order in which they are asked to leave: those without a request in hand first. */
+enum rank { RANK_IDLE, RANK_PENDING, RANK_BUSY, RANKS };
+
+static enum rank rank_of(const struct gang *g, const struct worker *w)
+{
+    if (worker_pending(w))
+        return RANK_PENDING;
+    return board_snapshot_slot(g->board, w->slot).state == BOARD_WORKER_BUSY ? RANK_BUSY
+                                                                             : RANK_IDLE;
+}
+
+/* Ask `count` workers to leave that are due: the oldest first, whether busy or not, or else a worker
+ * in a high slot would be replaced over and over and one in a low slot, always busy, never. */
+static void replace(struct gang *g, uint32_t count, uint64_t now)
+{
+    for (; count > 0; count--) {
+        struct worker *oldest = NULL;
+
+        for (uint32_t i = 0; i < g->posts; i++) {
+            struct worker *w = &g->workers[i];
+
+            if (w->state == LIFECYCLE_SERVING && w->due != RECYCLE_NO &&
+                (oldest == NULL || (int32_t)(w->serial - oldest->serial) < 0))
+                oldest = w;
+        }
+        if (oldest == NULL)
+            return;
+        (void)gang_event(g, oldest, LIFECYCLE_DRAIN, now);
+        gang_stock_recycled(g, oldest);
+    }
+}
+
+/* Ask `count` workers to leave that are not.  The last slots first, so that the gang stays together
+ * at the front. */
+static void retire(struct gang *g, uint32_t count, uint64_t now)
+{
+    for (unsigned rank = 0; rank < RANKS && count > 0; rank++) {
+        for (uint32_t i = g->posts; i > 0 && count > 0; i--) {
+            struct worker *w = &g->workers[i - 1];
+
+            if ((!worker_pending(w) && w->state != LIFECYCLE_SERVING) || w->due != RECYCLE_NO ||
+                (unsigned)rank_of(g, w) != rank)
+                continue;
+            (void)gang_event(g, w, LIFECYCLE_DRAIN, now);
+            count--;
+        }
+    }
+}
+
 static void obey(struct gang *g, const struct policy_answer *answer, uint64_t now)
 {
     uint32_t start = answer->start;
-    uint32_t retire = answer->retire;
 
     g->wanted = answer->wanted;
-    board_set_spare_wanted(g->board, answer->spare_wanted);
-    for (uint32_t i = 0; i < g->slots && start > 0; i++) {
+    g->settled = true;
+    if (answer->reached && now >= g->next_reached) { /* PHP-FPM counts once a second, too */
+        g->card.max_children_reached++;
+        g->next_reached = now + CLOCK_SEC;
+    }
+    for (uint32_t i = 0; i < g->posts && start > 0; i++) {
         if (g->workers[i].state != LIFECYCLE_EMPTY)
             continue;
         if (start_one(g, &g->workers[i], now) < 0)
             break; /* the throttle says when to try again */
         start--;
     }
-    for (uint32_t i = g->slots; i > 0 && retire > 0; i--) {
-        struct worker *w = &g->workers[i - 1];
+    replace(g, answer->retire_due, now);
+    retire(g, answer->retire, now);
+}
 
-        if (worker_pending(w) || w->state == LIFECYCLE_SERVING) {
-            (void)gang_event(g, w, LIFECYCLE_DRAIN, now);
-            retire--;
-        }
-    }
+/*
+ * process_control_timeout is how long a stop may take.  A worker that is to leave because the pool
+ * shrinks or replaces it has all the time that its request may take; only when it has none in hand
+ * and stays all the same does the ladder begin.
+ */
+static bool may_finish(const struct gang *g, const struct worker *w)
+{
+    return !g->stopping && w->state == LIFECYCLE_DRAINING &&
+           board_snapshot_slot(g->board, w->slot).active > 0;
 }
 
 static void pass_deadlines(struct gang *g, uint64_t now)
 {
+    uint64_t patience = g->context->process_control_timeout;
+
     for (uint32_t i = 0; i < g->slots; i++) {
         struct worker *w = &g->workers[i];
 
-        if (w->state != LIFECYCLE_EMPTY && w->deadline <= now)
+        if (w->state == LIFECYCLE_EMPTY || w->deadline > now)
+            continue;
+        if (may_finish(g, w))
+            w->deadline = now + (patience > CLOCK_SEC ? patience : CLOCK_SEC);
+        else
             (void)gang_event(g, w, LIFECYCLE_DEADLINE, now);
     }
 }
@@ -102,7 +152,7 @@ static void look_for_proof(struct gang *g, uint64_t now)
     if (!throttle_failing(&g->throttle) || now < g->next_look)
         return;
     g->next_look = now + GANG_LOOK_EVERY;
-    for (uint32_t i = 0; i < g->slots; i++) {
+    for (uint32_t i = 0; i < g->posts; i++) {
         struct worker *w = &g->workers[i];
 
         if (w->state != LIFECYCLE_SERVING || w->started <= g->failed_at)
@@ -136,9 +186,15 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
         pass_deadlines(g, now);
         look_for_proof(g, now);
         look_at_queue(g, now);
-        struct policy_input in = take_stock(g, now);
+        (void)gang_native_settle(g, now);
+        struct policy_input in = gang_stock_take(g, now);
         struct policy_answer answer = policy_decide(&in);
         obey(g, &answer, now);
+        next = sooner(gang_stock_watch(g, &in, &answer, now), gang_stock_next(g, &answer, now));
+        next = sooner(next, gang_native_settle(g, now));
+        next = sooner(next, gang_queue_settle(g, &in, now));
+        uint32_t spare = gang_queue_spare(g);
+        board_set_spare_wanted(g->board, answer.spare_wanted > spare ? answer.spare_wanted : spare);
         for (uint32_t i = 0; i < g->slots; i++) {
             struct worker *w = &g->workers[i];
 

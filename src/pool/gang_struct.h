@@ -4,15 +4,20 @@
 
 /*
  * The inside of a gang, for the files that make it up and nobody else: gang.c (its life),
- * gang_settle.c, gang_hearing.c (what comes from workers), gang_burial.c (their deaths), gang_card.c
+ * gang_settle.c, gang_stock.c (what the policy is to know), gang_queue.c (what waits, and the
+ * shedder), gang_hearing.c (what comes from workers), gang_burial.c (their deaths), gang_card.c
  * (what is published).
  */
 
 #include "pool/gang.h"
 #include "pool/output.h"
+#include "pool/overload.h"
 #include "pool/plan.h"
+#include "pool/policy.h"
 #include "pool/ports.h"
+#include "pool/recycle.h"
 #include "pool/throttle.h"
+#include "pool/window.h"
 #include "pool/worker.h"
 
 /* A worker's output that outlived it: a child of it holds the pipe.  Read for so long. */
@@ -38,6 +43,20 @@ struct leftover {
 
 #define GANG_LAST_WORDS 200
 
+/* What waits in front of the gang; gang_queue.c alone. */
+struct gang_queue {
+    struct conf_pool pool; /* the pool as its shedder is to see it */
+    struct plan plan;      /* the shedder's */
+    bool planned;
+    struct overload overload;
+    uint64_t last, next;                 /* looks; next is CLOCK_NEVER while somebody is idle */
+    bool rung;                           /* the bell has rung since the last one */
+    uint64_t not_before;                 /* to start a shedder */
+    uint64_t quiet_full, quiet_shedding; /* no complaint before */
+    unsigned full_looks, reached;
+    bool said_shedding;
+};
+
 struct gang {
     const struct conf_pool *pool;
     const struct pool_context *context;
@@ -50,14 +69,18 @@ struct gang {
     bool opened;  /* sockets are bound, workers may be started */
     bool failed;  /* cannot run; opened is false */
     bool stopping;
+    uint32_t max_children; /* at least 1 */
+    uint32_t wanted;       /* the policy's last answer; at first, what to start with */
+    bool settled;          /* the policy was asked */
+    uint64_t next_reached; /* max_children was reached: not counted again before */
     /* Stopping, but its workers still serve what waits in sockets whose paths are gone already. */
     bool emptying;
     uint64_t empty_look;    /* while emptying: when to look next */
     uint64_t stop_by;       /* while stopping: no request in hand may take longer */
-    uint32_t wanted;        /* the policy's last answer */
     bool proven;            /* a worker has been ready */
     struct worker *workers; /* by slot; owned */
-    uint32_t slots;
+    uint32_t slots;         /* all of them: the posts and one for a shedder, the last */
+    uint32_t posts; /* slots of ordinary workers: max_children and a surplus for replacing */
     uint32_t last_serial;
     struct throttle throttle;
     uint64_t failed_at; /* monotonic: the last failure; only a later start can prove anything */
@@ -65,16 +88,26 @@ struct gang {
     size_t leftover_count;
     struct gang *const *fed; /* boards for status workers; borrowed */
     size_t fed_count;
-    uint64_t feed_again; /* after a shortage: no board is sent before */
-    bool feed_short;     /* … which has been said */
-    uint64_t next_look;  /* while failing: when to look for proof again */
-    int64_t wall_offset; /* wall clock minus monotonic */
+    struct gang_queue queue;
+    struct window window;         /* of how many were needed at once */
+    struct recycle_budget budget; /* of replacements */
+    uint64_t next_measure;        /* when memory is to be looked at */
+    bool due_left;                /* more are due than the budget allows */
+    bool knocked;                 /* a listening socket was readable while nobody was idle */
+    bool watching;                /* the listening sockets are watched */
+    bool nobody_idle;             /* at the last stock */
+    uint32_t silent;              /* serve without a word, at the last stock */
+    uint64_t feed_again;          /* after a shortage: no board is sent before */
+    bool feed_short;              /* … which has been said */
+    uint64_t next_look;           /* while failing: when to look for proof again */
+    int64_t wall_offset;          /* wall clock minus monotonic */
     char reason[BOARD_REASON];
     char last_words[GANG_LAST_WORDS]; /* the last line that a worker wrote, escaped … */
     pid_t last_speaker;               /* … and which */
     struct board_card card;           /* counters, and all else as published last */
     struct board_card published;
-    struct log_limit deaths; /* of lines about deaths */
+    struct log_limit deaths;  /* of lines about deaths */
+    struct log_limit opaques; /* of lines about workers that turned out to be opaque */
 };
 
 __attribute__((format(printf, 3, 4))) void gang_say(struct gang *g, enum log_level level,
@@ -105,6 +138,39 @@ uint64_t gang_hear_expire(struct gang *g, uint64_t now);
 void gang_hear_close(struct gang *g);
 /* Send boards and words that are still unsent. */
 void gang_hear_send(struct gang *g, struct worker *w, uint64_t now);
+
+/* Does the board say that the worker in `slot` served?  Gossip. */
+bool gang_slot_served(const struct gang *g, uint32_t slot);
+
+/* One worker of this pool more, or less, towards process.max. */
+void gang_count_process(struct gang *g, int difference);
+
+/* What the policy is to know. */
+struct policy_input gang_stock_take(struct gang *g, uint64_t now);
+/* When stock is to be taken again at the latest, after this answer. */
+uint64_t gang_stock_next(const struct gang *g, const struct policy_answer *answer, uint64_t now);
+/* Watch the listening sockets, or stop it.  When to try again, or CLOCK_NEVER. */
+uint64_t gang_stock_watch(struct gang *g, const struct policy_input *taken,
+                          const struct policy_answer *answer, uint64_t now);
+/* A due worker has been asked to leave: count why. */
+void gang_stock_recycled(struct gang *g, const struct worker *w);
+
+/* Native workers: one has been forked. */
+void gang_native_started(struct gang *g, struct worker *w);
+/* See who is ready, ask those who are to leave, and limit the time of requests.  When to call again
+ * at the latest; nothing when called again before. */
+uint64_t gang_native_settle(struct gang *g, uint64_t now);
+
+/* What waits: make ready to look and, when the pool may shed, to shed.  0 or negative. */
+int gang_queue_open(struct gang *g, struct error *err);
+void gang_queue_close(struct gang *g);
+/* Look when it is time, complain, start or end the shedder.  When to call again at the latest. */
+uint64_t gang_queue_settle(struct gang *g, const struct policy_input *in, uint64_t now);
+/* How many idle workers it wants the bell to be rung below: 1, or 0 while it looks by itself. */
+uint32_t gang_queue_spare(const struct gang *g);
+/* The shedder sits in the last slot. */
+bool gang_queue_is_shedder(const struct gang *g, const struct worker *w);
+void gang_queue_bury(struct gang *g, struct worker *w, int code, int status, uint64_t now);
 
 /* Publish what has changed. */
 void gang_publish(struct gang *g, uint64_t now);

@@ -131,6 +131,9 @@ int plan_make(struct plan *ret, const struct conf_pool *pool, const struct pool_
         return r;
     ret->has_identity = r == 0;
     set_limits(ret);
+    if (pool->kind == CONF_KIND_FASTCGI)
+        return native_make(&ret->native, pool, context, ret->has_identity ? &ret->identity : NULL,
+                           err);
     r = add_settings(&ret->settings, pool, context, ports);
     if (r < 0)
         return error_errno(err, -r, "the pool's settings do not fit into %u bytes", SETTINGS_MAX);
@@ -140,6 +143,7 @@ int plan_make(struct plan *ret, const struct conf_pool *pool, const struct pool_
 void plan_clear(struct plan *p)
 {
     settings_clear(&p->settings);
+    p->native = native_free(p->native);
     if (p->has_identity)
         identity_clear(&p->identity);
     p->has_identity = false;
@@ -200,6 +204,14 @@ int plan_spawn(const struct plan *p, const struct ports *ports, const struct pla
     struct spawn_plan spawn = SPAWN_PLAN_INIT;
     struct spawn_fd *list = NULL;
     char slot_text[16], generation_text[16];
+    const struct native_fds native = {
+        .output = fds->output, .board = fds->board, .bell = fds->bell};
+
+    if (p->native != NULL) {
+        fill(&spawn, p);
+        return native_spawn(p->native, &spawn, ports, &native, slot, p->slots, generation, ret,
+                            err);
+    }
     char program[] = "ganger-worker";
     char enter[] = "chroot";
     char *argv[] = {

@@ -16,6 +16,7 @@
 #include "host/identity.h"
 #include "host/spawn.h"
 #include "pool/context.h"
+#include "pool/native.h"
 #include "pool/ports.h"
 
 struct plan {
@@ -26,6 +27,8 @@ struct plan {
     bool has_identity; /* false: workers keep the master's */
     struct spawn_limit limits[2];
     size_t limit_count;
+    struct native *native; /* kind = fastcgi; NULL: workers are ganger's own */
+    uint32_t slots;        /* of the board; the owner sets it */
 };
 
 /* 0; negative with err in the words of the configuration.  *ret is to be cleared in any case. */
@@ -37,9 +40,9 @@ struct plan_fds { /* the parent's numbers for what the worker is born with; all 
     int output;   /* its descriptor 2 */
     int board;
     int bell;
-    int channel;
+    int channel; /* own workers */
 };
-/* Start `ganger-worker POOL slot generation`.  0 with *ret (spawn_fork), or negative. */
+/* Start a native program, or `ganger-worker POOL slot generation`.  0 with *ret (spawn_fork), or negative. */
 int plan_spawn(const struct plan *p, const struct ports *ports, const struct plan_fds *fds,
                uint32_t slot, uint32_t generation, struct spawned *ret, struct error *err);
 

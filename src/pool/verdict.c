@@ -56,7 +56,7 @@ struct verdict verdict_judge(const struct verdict_facts *f)
     else if (v.blame == VERDICT_FAILED && f->failing)
         v.level = LOG_LEVEL_DEBUG; /* said once already */
     else if (v.sort == VERDICT_OK)
-        v.level = LOG_LEVEL_NOTICE;
+        v.level = f->native && f->served ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE;
     else
         v.level = LOG_LEVEL_WARNING;
     return v;

@@ -28,6 +28,7 @@ struct verdict_facts {
     bool served;                  /* it answered a request, says the board */
     bool proven;                  /* a worker of this pool has been ready before */
     bool failing;                 /* the pool's starts are failing */
+    bool native;                  /* a native program: some leave by themselves after N requests */
 };
 
 enum verdict_blame {

@@ -35,7 +35,8 @@ int worker_start(struct worker *w, const struct plan *plan, const struct ports *
     int r = output_open(&w->output, &fds.output, err);
     if (r < 0)
         return r;
-    r = channel_pair(channel, err);
+    if (plan->native == NULL)
+        r = channel_pair(channel, err);
     if (r == 0) {
         fds.channel = channel[1];
         r = plan_spawn(plan, ports, &fds, w->slot, serial, &child, err);
@@ -56,14 +57,43 @@ int worker_start(struct worker *w, const struct plan *plan, const struct ports *
     w->drain_unsent = false;
     w->refused = false;
     w->boards = 0;
+    w->due = RECYCLE_NO;
+    w->recycle_at = 0;
+    w->native = (struct worker_native){.is = plan->native != NULL};
+    if (w->native.is) {
+        w->native.opaque = native_is_opaque(plan->native);
+        w->native.stop = native_stop_signal(plan->native);
+    }
     (void)worker_event(w, LIFECYCLE_SPAWNED, 0, now);
     return 0;
+}
+
+static void send_stop(struct worker *w)
+{
+    w->native.stop_sent = true;
+    (void)spawn_signal(w->pidfd, w->native.stop);
+}
+
+/* The ladder: stop_signal, when that is another one, then SIGTERM. */
+static void terminate(struct worker *w)
+{
+    if (w->native.is && !w->native.stop_sent && w->native.stop != SIGTERM)
+        send_stop(w);
+    else {
+        w->native.stop_sent = false;
+        (void)spawn_signal(w->pidfd, SIGTERM);
+    }
 }
 
 static void ask_to_leave(struct worker *w)
 {
     static const struct channel_message drain = {.word = CHANNEL_DRAIN};
 
+    if (w->native.is) { /* those that can be asked between requests are: pool/gang_native.c */
+        if (w->native.opaque)
+            send_stop(w);
+        return;
+    }
     /* A worker whose channel is gone is dying; the drain flag on the board says it once more. */
     w->drain_unsent = channel_send(w->channel, &drain, -1) == CHANNEL_FULL;
 }
@@ -71,6 +101,11 @@ static void ask_to_leave(struct worker *w)
 enum lifecycle_action worker_event(struct worker *w, enum lifecycle_event event,
                                    uint64_t control_timeout, uint64_t now)
 {
+    if (event == LIFECYCLE_DEADLINE && w->state == LIFECYCLE_TERMINATING && w->native.stop_sent) {
+        terminate(w); /* one rung more before SIGKILL */
+        w->deadline = now + WORKER_TERM_GRACE;
+        return LIFECYCLE_DO_TERMINATE;
+    }
     struct lifecycle_cell cell = lifecycle_step(w->state, event);
 
     w->state = cell.next;
@@ -86,7 +121,7 @@ enum lifecycle_action worker_event(struct worker *w, enum lifecycle_event event,
         w->deadline = now + control_timeout;
         break;
     case LIFECYCLE_DO_TERMINATE:
-        (void)spawn_signal(w->pidfd, SIGTERM);
+        terminate(w);
         w->deadline = now + WORKER_TERM_GRACE;
         break;
     case LIFECYCLE_DO_KILL:
@@ -125,6 +160,11 @@ void worker_forget(struct worker *w, struct output *ret_output)
     descriptor_close(&w->report);
     channel_close(&w->channel);
     worker_init(w, w->slot);
+}
+
+int worker_last_signal(const struct worker *w)
+{
+    return w->native.stop_sent ? w->native.stop : SIGTERM;
 }
 
 bool worker_pending(const struct worker *w)

@@ -15,11 +15,25 @@
 #include "pool/lifecycle.h"
 #include "pool/output.h"
 #include "pool/plan.h"
+#include "pool/recycle.h"
 
 /* A worker that is not ready so long after its fork is given up (microseconds). */
 #define WORKER_START_TIMEOUT UINT64_C(30000000)
 /* From SIGTERM to SIGKILL. */
 #define WORKER_TERM_GRACE UINT64_C(1000000)
+
+/* What is different about a native program: it has no channel.  pool/gang_native.c is its clock. */
+struct worker_native {
+    bool is;           /* it is one */
+    bool opaque;       /* and nothing is known of what it does */
+    bool stop_sent;    /* stop_signal has been sent */
+    int stop;          /* stop_signal */
+    uint64_t warm;     /* when it was seen running first; 0: not yet */
+    uint64_t nudge;    /* while it is draining: when to ask again */
+    bool busy;         /* it had a connection when it was looked at last … */
+    uint64_t accepted; /* … and had accepted so many … */
+    uint64_t since;    /* … and both have been so since then */
+};
 
 struct worker {
     enum lifecycle_state state;
@@ -30,11 +44,14 @@ struct worker {
     int report; /* spawn's report pipe; -1 once the exec is known */
     int channel;
     struct output output;
-    uint64_t started;  /* monotonic */
-    uint64_t deadline; /* monotonic, CLOCK_NEVER when there is none */
-    bool drain_unsent; /* the channel was full when it was asked to leave */
-    bool refused;      /* its exec failed, and the gang's reason says why */
-    size_t boards;     /* status workers: how many boards it has been given */
+    uint64_t started;       /* monotonic */
+    uint64_t deadline;      /* monotonic, CLOCK_NEVER when there is none */
+    bool drain_unsent;      /* the channel was full when it was asked to leave */
+    bool refused;           /* its exec failed, and the gang's reason says why */
+    enum recycle_cause due; /* to be replaced, and why */
+    uint32_t recycle_at;    /* when it has answered so many requests; 0: never */
+    size_t boards;          /* status workers: how many boards it has been given */
+    struct worker_native native;
 };
 
 /* An empty slot. */
@@ -56,6 +73,8 @@ enum lifecycle_action worker_event(struct worker *w, enum lifecycle_event event,
 bool worker_flush(struct worker *w);
 /* Close everything but the output, which may still hold last words and is moved to *ret_output. */
 void worker_forget(struct worker *w, struct output *ret_output);
+/* While it is TERMINATING: the signal that it was sent last. */
+int worker_last_signal(const struct worker *w);
 /* True in the states before SERVING / in which the worker has been asked to leave. */
 bool worker_pending(const struct worker *w);
 bool worker_leaving(const struct worker *w);

@@ -129,17 +129,20 @@ static const char *pool_state_word(uint32_t state)
 }
 
 /* PHP-FPM's words where it has one, so that its dashboards tell idle from running. */
-static const char *worker_state_word(enum board_worker_state state)
+static const char *worker_state_word(const struct board_slot_view *view)
 {
-    switch (state) {
+    switch (view->state) {
     case BOARD_WORKER_STARTING:
-        return "Starting";
+        /* An opaque one lives, and nobody can see what it does. */
+        return view->opaque ? "Opaque" : "Starting";
     case BOARD_WORKER_IDLE:
         return "Idle";
     case BOARD_WORKER_BUSY:
         return "Running";
     case BOARD_WORKER_LEAVING:
         return "Finishing";
+    case BOARD_WORKER_SHEDDING:
+        return "Shedding";
     case BOARD_WORKER_NONE:
     default:
         return "Unknown";
@@ -223,10 +226,13 @@ static void add_pool_own(struct rows *rows, const struct board_snapshot *s)
     add_text(rows, "reason", card->reason, sizeof card->reason, "");
     add_text(rows, "listen", card->listen, sizeof card->listen, "");
     add_number(rows, "max children", clamp(card->max_children, BOARD_SLOTS_MAX));
+    add_number(rows, "opaque processes", clamp(s->opaque, BOARD_SLOTS_MAX));
+    add_number(rows, "shedding", card->shedding);
     add_number(rows, "active requests", s->active_requests);
     add_number(rows, "requests", s->requests);
     add_number(rows, "failed requests", s->failed);
-    add_number(rows, "timed out requests", s->timed_out);
+    /* Those of native programs end with their worker, and only the master has seen it. */
+    add_number(rows, "timed out requests", s->timed_out + card->terminated);
     add_number(rows, "aborted requests", s->aborted);
     add_number(rows, "bytes out", s->bytes_out);
     add_decimal(rows, "cpu seconds", (double)s->cpu / (double)CLOCK_SEC);
@@ -239,6 +245,14 @@ static void add_pool_own(struct rows *rows, const struct board_snapshot *s)
     regroup(rows, "exits", "exits error");
     add_number(rows, "signal", card->exits_signal);
     regroup(rows, "exits", "exits signal");
+    add_number(rows, "max requests", card->recycled_requests);
+    regroup(rows, "restarts", "restarts max requests");
+    add_number(rows, "max memory", card->recycled_memory);
+    regroup(rows, "restarts", "restarts max memory");
+    add_number(rows, "emergency", card->recycled_emergency);
+    regroup(rows, "restarts", "restarts emergency");
+    add_number(rows, "time limit", card->terminated);
+    regroup(rows, "restarts", "restarts time limit");
     add_stamp(rows, "throttled until", card->throttled_until);
     add_histogram(rows, s->buckets);
 }
@@ -274,7 +288,7 @@ int rows_worker(struct rows *ret, const struct board_slot_view *view, uint64_t n
     ret->count = 0;
     ret->failed = false;
     add_number(ret, "pid", view->pid < 0 ? 0 : (uint64_t)view->pid);
-    add_text(ret, "state", worker_state_word(view->state), 16, "Unknown");
+    add_text(ret, "state", worker_state_word(view), 16, "Unknown");
     add_stamp(ret, "start time", view->start_time);
     add_since(ret, "start since", view->start_time, now_wall);
     add_number(ret, "requests", view->requests);

@@ -18,6 +18,7 @@
 #include "serve/holdback.h"
 #include "serve/launch.h"
 #include "serve/script.h"
+#include "serve/shed.h"
 #include "serve/status.h"
 #include "serve/streams.h"
 #include "serve/worker.h"
@@ -285,6 +286,8 @@ void launch(struct request *r)
         refuse(l, e == ENVIRON_BAD_REQUEST ? 400 : 503, err.text);
     } else if (r->worker->options.kind == OPTIONS_STATUS) {
         status_answer(r);
+    } else if (r->worker->options.kind == OPTIONS_SHED) {
+        shed_answer(r);
     } else {
         if (r->role == FCGI_AUTHORIZER) /* has no input (specification section 6.3) */
             r->body_left = 0;

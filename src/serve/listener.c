@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "serve/brief.h"
 #include "serve/connection.h"
 #include "serve/crowd.h"
 #include "serve/listener.h"
@@ -67,7 +68,8 @@ int listener_open(struct worker *w, int first, size_t count, struct error *err)
     for (size_t i = 0; i < count && r == 0; i++) {
         l->fds[l->count++] = first + (int)i;
         r = descriptor_cloexec(first + (int)i, true);
-        if (r == 0) /* siblings race for a connection: nobody may block */
+        /* Siblings race for a connection: nobody may block.  Beside native programs see brief.h. */
+        if (r == 0 && w->options.kind != OPTIONS_SHED)
             r = descriptor_nonblock(first + (int)i, true);
         if (r == 0)
             r = add(l->epoll, first + (int)i, EPOLLIN | EPOLLEXCLUSIVE, first + (int)i);
@@ -214,7 +216,10 @@ static bool accept_one(struct worker *w, int listening)
         }
     }
     memset(&from, 0, sizeof from);
-    int fd = accept4(listening, (struct sockaddr *)&from, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+    int fd = w->options.kind == OPTIONS_SHED
+                 ? brief_accept(listening, (struct sockaddr *)&from, &length, flags)
+                 : accept4(listening, (struct sockaddr *)&from, &length, flags);
     if (fd < 0) {
         switch (errno) {
         case EAGAIN:
@@ -263,6 +268,27 @@ void listener_expire(struct worker *w, uint64_t now)
         for (int k = 0; k < BURST && worker_may_accept(w) && listener_is_open(w); k++)
             if (!accept_one(w, l->fds[i]))
                 break;
+}
+
+size_t listener_count(const struct worker *w)
+{
+    return w->listener == NULL ? 0 : w->listener->count;
+}
+
+int listener_socket(const struct worker *w, size_t i)
+{
+    return w->listener->fds[i];
+}
+
+unsigned listener_take(struct worker *w, size_t i, unsigned most)
+{
+    unsigned taken = 0;
+
+    /* A request may have made the worker leave meanwhile, and the listener go. */
+    while (taken < most && w->listener != NULL && w->listener->resume_at == 0 &&
+           accept_one(w, w->listener->fds[i]))
+        taken++;
+    return taken;
 }
 
 int listener_wait(struct worker *w)

@@ -25,6 +25,11 @@ bool listener_is_open(const struct worker *w);
 void listener_answered(struct worker *w);
 /* One round of the event loop that also accepts.  0 or negative. */
 int listener_wait(struct worker *w);
+/* For the shedder, which never waits for connections.  The i-th of `count` sockets; accept up to `most`
+ * connections from it now, and return how many came. */
+size_t listener_count(const struct worker *w);
+int listener_socket(const struct worker *w, size_t i);
+unsigned listener_take(struct worker *w, size_t i, unsigned most);
 /* The pause may be over. */
 uint64_t listener_deadline(const struct worker *w);
 void listener_expire(struct worker *w, uint64_t now);

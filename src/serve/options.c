@@ -82,6 +82,8 @@ static void read_numbers(struct options *o, const struct settings *s)
     uint64_t children = settings_get_number(s, "max_children", 1);
     uint64_t connections = settings_get_number(s, "keepalive_connections", 128);
 
+    o->queue_limit = settings_get_number(s, "queue_limit", 0);
+    o->queue_timeout = settings_get_number(s, "queue_timeout", 0);
     o->max_children = children > UINT32_MAX ? UINT32_MAX : (uint32_t)children;
     o->keepalive_connections = connections > 65536 ? 65536 : (uint32_t)connections;
     o->response_holdback_timeout =
@@ -110,6 +112,8 @@ static int read_texts(struct options *o, const struct settings *s, struct error 
         return error_set(err, EINVAL, "setting kind: \"%s\" is none that ganger-worker serves",
                          kind);
 
+    if (settings_get_number(s, "shed", 0) != 0)
+        o->kind = OPTIONS_SHED;
     const char *folder = settings_get(s, "chdir", NULL);
     o->pool = strdup(settings_get(s, "pool", "?"));
     if (o->pool == NULL)

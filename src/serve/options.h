@@ -12,7 +12,7 @@
 #include "base/settings.h"
 #include "host/socket.h"
 
-enum options_kind { OPTIONS_CGI, OPTIONS_STATUS };
+enum options_kind { OPTIONS_CGI, OPTIONS_STATUS, OPTIONS_SHED };
 
 struct options {
     char *pool;
@@ -27,6 +27,8 @@ struct options {
     struct client_block *allowed_clients;
     size_t allowed_client_count;
     uint32_t max_children;
+    uint64_t queue_limit;   /* kind = shed: connections; 0: none */
+    uint64_t queue_timeout; /* likewise */
     uint64_t response_holdback_timeout;
     uint64_t keepalive_timeout; /* durations in microseconds; 0: none */
     uint32_t keepalive_connections;

@@ -20,6 +20,7 @@
 #include "serve/listener.h"
 #include "serve/orders.h"
 #include "serve/patience.h"
+#include "serve/shed.h"
 #include "serve/status.h"
 #include "serve/strangers.h"
 #include "serve/worker.h"
@@ -100,9 +101,10 @@ void worker_alarm(struct worker *w, uint64_t when)
 
 static void tell_state(struct worker *w)
 {
-    enum board_worker_state state = w->leaving       ? BOARD_WORKER_LEAVING
-                                    : w->in_hand > 0 ? BOARD_WORKER_BUSY
-                                                     : BOARD_WORKER_IDLE;
+    enum board_worker_state state = w->leaving        ? BOARD_WORKER_LEAVING
+                                    : w->shed != NULL ? BOARD_WORKER_SHEDDING
+                                    : w->in_hand > 0  ? BOARD_WORKER_BUSY
+                                                      : BOARD_WORKER_IDLE;
     board_worker_state(w->board, state, w->in_hand);
 }
 
@@ -111,7 +113,7 @@ void worker_began(struct worker *w)
     w->in_hand++;
     listener_answered(w);
     tell_state(w);
-    if (w->in_hand == 1)
+    if (w->in_hand == 1 && w->shed == NULL)
         board_ring(w->board, w->bell);
 }
 
@@ -119,6 +121,7 @@ void worker_ended(struct worker *w)
 {
     w->in_hand--;
     tell_state(w);
+    board_ring_due(w->board, w->bell);
 }
 
 void worker_leave(struct worker *w, uint64_t deadline)
@@ -248,6 +251,8 @@ static int prepare(struct worker *w, char **argv, struct error *err)
     r = orders_open(w, err);
     if (r == 0)
         r = listener_open(w, HANDOVER_LISTEN, w->options.listen_count, err);
+    if (r == 0 && w->options.kind == OPTIONS_SHED)
+        r = shed_open(w, err);
     w->base_descriptors = count_descriptors();
     return r;
 }
@@ -281,6 +286,7 @@ static void clear(struct worker *w)
     sd_event_source_disable_unref(w->alarm);
     sd_event_unref(w->event);
     status_clear(w);
+    shed_close(w);
     board_free(w->board);
     bytes_clear(&w->payload);
     options_clear(&w->options);

@@ -30,6 +30,7 @@ struct connection;
 struct request;
 struct listener;
 struct boards;
+struct shed;
 
 struct worker {
     struct options options;
@@ -42,6 +43,7 @@ struct worker {
     sd_event_source *orders; /* the channel's */
     struct listener *listener;
     struct boards *boards; /* kind = status: the pools it was told of */
+    struct shed *shed;     /* kind = shed */
 
     struct connection *connections; /* newest first */
     unsigned connection_count;
@@ -79,7 +81,8 @@ bool worker_has_descriptors(const struct worker *w);
  * others from them. */
 static inline bool worker_may_accept(const struct worker *w)
 {
-    return !w->leaving && w->in_hand < (w->options.kind == OPTIONS_STATUS ? WORKER_PAGES : 1);
+    return !w->leaving && w->options.kind != OPTIONS_SHED &&
+           w->in_hand < (w->options.kind == OPTIONS_STATUS ? WORKER_PAGES : 1);
 }
 
 #endif

@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 import daemon  # noqa: E402
 import fcgi  # noqa: E402
+import native  # noqa: E402
 
 TOOLS = daemon.ROOT / "tests" / "tools"
 
@@ -22,19 +23,40 @@ def pytest_configure(config):
             pytest.exit(f"{daemon.BUILD / program} is missing: run make first", 1)
 
 
+C_PROGRAMS = {"cgi": [], "fcgi-hello": ["-lfcgi"], "fcgi-threads": ["-lfcgi", "-pthread"],
+              "misbehave": ["-lfcgi", "-pthread"]}
+
+
+def go_cache():
+    """Go compiles its library once for each cache: the builds' folder keeps it."""
+    cache = daemon.BUILD / "go-cache"
+    cache.mkdir(exist_ok=True)
+    return str(cache)
+
+
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory):
-    """The C programs of tests/tools, compiled once; {name: path}."""
-    folder = tmp_path_factory.mktemp("tools")
-    for parent in [folder, *folder.parents[:2]]:
-        if parent.owner() and os.stat(parent).st_uid == os.geteuid() and str(parent) != "/tmp":
-            parent.chmod(0o755)
+def programs():
+    """The programs of tests/tools, compiled once where they must be; {name: path}."""
+    # Not pytest's own folder, which a second pytest would close to other users.
+    place = daemon.Folder()
+    yield make_programs(place.path)
+    place.remove()
+
+
+def make_programs(folder):
     out = {}
-    for name in ("cgi",):
+    for name, libraries in C_PROGRAMS.items():
         out[name] = str(folder / name)
         subprocess.run(["gcc", "-O1", "-Wall", "-Wextra", "-o", out[name],
-                        str(TOOLS / f"{name}.c")], check=True)
-        os.chmod(out[name], 0o755)
+                        str(TOOLS / f"{name}.c"), *libraries], check=True)
+    for name in ("fcgi.pl", "fcgi-wsgi.py", "native.php"):
+        out[name] = shutil.copy(TOOLS / name, folder)
+    out["fcgi-go"] = str(folder / "fcgi-go")
+    subprocess.run(["go", "build", "-o", out["fcgi-go"], "main.go"], cwd=TOOLS / "fcgi-go", check=True,
+                   env=os.environ | {"GO111MODULE": "off", "GOFLAGS": "", "GOTOOLCHAIN": "local",
+                                     "GOCACHE": os.environ.get("GOCACHE", go_cache())})
+    for path in out.values():
+        os.chmod(path, 0o755)
     return out
 
 
@@ -120,3 +142,11 @@ def served(web):
     """`web`, already serving with its defaults."""
     web.serve()
     return web
+
+
+@pytest.fixture
+def world(ganger, programs):
+    """Native pools to be added, nginx before them."""
+    w = native.World(ganger, programs)
+    yield w
+    w.close()

@@ -124,7 +124,10 @@ def dial(address, timeout=DEADLINE):
 
 
 class Conn:
-    def __init__(self, address, timeout=DEADLINE):
+    def __init__(self, address, timeout=DEADLINE, strict=True):
+        """`strict` is for what ganger writes itself; php-cgi leaves out the end of STDOUT, and what
+        it writes into reserved bytes is whatever lay there."""
+        self.strict = strict
         self.sock = dial(str(address) if not isinstance(address, tuple) else address, timeout)
         self.timeout = timeout
         self.buffer = b""
@@ -179,13 +182,13 @@ class Conn:
         while len(self.buffer) < 8:
             self._fill(deadline)
         version, type_, id_, size, pad, reserved = struct.unpack(">BBHHBB", self.buffer[:8])
-        if version != 1 or reserved != 0:
+        if version != 1 or (self.strict and reserved != 0):
             raise ProtocolError(f"bad header {self.buffer[:8].hex()}")
         while len(self.buffer) < 8 + size + pad:
             self._fill(deadline)
         content, padding = self.buffer[8:8 + size], self.buffer[8 + size:8 + size + pad]
         self.buffer = self.buffer[8 + size + pad:]
-        if padding.strip(b"\0"):
+        if self.strict and padding.strip(b"\0"):
             raise ProtocolError(f"padding is not zero: {padding!r}")
         return type_, id_, content
 
@@ -213,14 +216,16 @@ class Conn:
             answer.err_ended = not content
             answer.stderr += content
         else:
-            if len(content) != 8 or content[5:] != b"\0\0\0":
+            if len(content) != 8 or (self.strict and content[5:] != b"\0\0\0"):
                 raise ProtocolError(f"END_REQUEST body {content!r}")
             answer.app_status, answer.protocol_status = struct.unpack(">IB3x", content)
+            answer.ended = True
+            if not self.strict:
+                return
             if answer.protocol_status == COMPLETE and answer.stdout and not answer.out_ended:
                 raise ProtocolError("END_REQUEST without the end of STDOUT")
             if answer.stderr and not answer.err_ended:
                 raise ProtocolError("END_REQUEST without the end of STDERR")
-            answer.ended = True
 
     def answer(self, id_=1, timeout=None):
         """Read until END_REQUEST of `id_`; raises Closed or TimeoutError."""
@@ -255,10 +260,10 @@ class Conn:
             return True
 
 
-def ask(address, script, query="", body=b"", timeout=DEADLINE, role=RESPONDER, **more):
+def ask(address, script, query="", body=b"", timeout=DEADLINE, role=RESPONDER, strict=True, **more):
     """One request on one connection; the Answer."""
     method = more.pop("method", "POST" if body else "GET")
-    with Conn(address, timeout) as c:
+    with Conn(address, timeout, strict) as c:
         c.send(whole(cgi_params(script, query, method, **more), body, role=role))
         answer = c.answer()
         left = c.until_closed()

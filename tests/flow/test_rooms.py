@@ -26,7 +26,7 @@ class Tree:
             if (self.source / new.relative_to(self.build / "obj" / "src")).with_suffix(".c").is_file():
                 new.parent.mkdir(parents=True, exist_ok=True)
                 new.symlink_to(old)
-        for program in PROGRAMS:
+        for program in (*PROGRAMS, "libganger-shim.so"):
             (self.build / program).symlink_to(BUILD / program)
         # What is wrong with the tree anyway is one test's business, not everyone's.
         self.before = set(self.check()[1][:-1])
@@ -229,3 +229,14 @@ def test_no_table():
         capture_output=True, text=True, check=False,
     )
     assert run.returncode == 2 and "no such file" in run.stderr
+
+
+def test_the_preloaded_library_exports_what_it_wraps(tree):
+    """A name too many in the library, and one too many in the table."""
+    rooms = (tree.source / "ROOMS").read_text()
+    assert "wrap accept accept4 " in rooms
+    (tree.source / "ROOMS").write_text(rooms.replace("wrap accept accept4 ", "wrap accept listen "))
+    library = tree.build / "libganger-shim.so"
+    faults = tree.faults()
+    assert f"{library}: exports accept4, which no wrap row names" in faults
+    assert f"{library}: does not export listen, which a wrap row names" in faults

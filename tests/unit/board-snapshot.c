@@ -270,7 +270,7 @@ static void check_sane(const struct board_snapshot *s, uint32_t slots)
 
         assert_true(view->index < slots && (i == 0 || view->index > s->views[i - 1].index));
         assert_true(view->generation != 0 && view->pid >= 0);
-        assert_true(view->state >= BOARD_WORKER_STARTING && view->state <= BOARD_WORKER_LEAVING);
+        assert_true(view->state >= BOARD_WORKER_STARTING && view->state <= BOARD_WORKER_SHEDDING);
         assert_true(view->requests <= BOARD_COUNT_MAX && view->cpu <= BOARD_AMOUNT_MAX);
         assert_true(view->request.running <= 1 && view->request.status <= 999);
         assert_true(view->request.program >= 0 && view->request.duration <= BOARD_AMOUNT_MAX);

@@ -30,6 +30,8 @@ static const char want_pool[] = "pool:                 git\n"
                                 "reason:               exec /usr/bin/x: No such file or directory\n"
                                 "listen:               /run/ganger/git.sock\n"
                                 "max children:         4\n"
+                                "opaque processes:     0\n"
+                                "shedding:             0\n"
                                 "active requests:      2\n"
                                 "requests:             90\n"
                                 "failed requests:      6\n"
@@ -43,6 +45,10 @@ static const char want_pool[] = "pool:                 git\n"
                                 "exits ok:             1\n"
                                 "exits error:          2\n"
                                 "exits signal:         3\n"
+                                "restarts max requests: 0\n"
+                                "restarts max memory:  0\n"
+                                "restarts emergency:   0\n"
+                                "restarts time limit:  0\n"
                                 "throttled until:      14/Nov/2023:22:16:00 +0000\n";
 
 static const char want_worker[] = "\n************************\n"
@@ -138,7 +144,7 @@ static void test_liar_stays_printable(void **state)
     assert_non_null(strstr(text, "kind:                 unknown\n"));
     assert_non_null(strstr(text, "\nstate:                unknown\n"));
     assert_non_null(strstr(text, "\nstate:                Unknown\n"));
-    assert_non_null(strstr(text, "total processes:      16384\n"));
+    assert_non_null(strstr(text, "total processes:      32768\n"));
     assert_non_null(strstr(text, "pool:                 \\x1b\\x1b"));
     assert_non_null(strstr(text, "request URI:          \\x80\\x80"));
     assert_non_null(strstr(text, "request method:       -\n"));

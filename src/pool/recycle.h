@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_POOL_RECYCLE_H
+#define GANGER_POOL_RECYCLE_H
+
+/* When a worker is to be replaced although it is well.  Pure: numbers and a given clock. */
+
+#include <stdint.h>
+
+/* Why; in the order in which one worker may be moved from one to the other. */
+enum recycle_cause {
+    RECYCLE_NO,
+    RECYCLE_REQUESTS,  /* pm.max_requests */
+    RECYCLE_MEMORY,    /* pm.max_memory */
+    RECYCLE_EMERGENCY, /* emergency_restart_threshold */
+};
+
+/*
+ * The limit of the worker with this serial number: pm.max_requests, more or less by up to a tenth,
+ * so that workers which started together do not leave together.  Small limits (below 10) stay as
+ * they are.  0 stays 0: never.
+ */
+uint32_t recycle_limit(uint32_t max_requests, uint32_t serial);
+
+/*
+ * How many may be replaced now.  What a worker says it has answered is gossip: without this bound a
+ * pool whose workers claim a million requests each would keep the master forking.
+ */
+#define RECYCLE_RATE 300u  /* a second, in the long run */
+#define RECYCLE_BURST 300u /* at once */
+
+struct recycle_budget { /* by recycle_budget_init() */
+    uint64_t filled;    /* monotonic microseconds: when `left` was last brought up to date */
+    uint64_t left;      /* in millionths of a worker */
+};
+
+void recycle_budget_init(struct recycle_budget *b, uint64_t now);
+/* Whole workers in it at `now`. */
+uint32_t recycle_budget_left(struct recycle_budget *b, uint64_t now);
+/* One has been replaced. */
+void recycle_budget_spend(struct recycle_budget *b);
+/* When there is at least one in it again: `now` or later. */
+uint64_t recycle_budget_next(const struct recycle_budget *b, uint64_t now);
+
+#endif
