@@ -50,7 +50,7 @@ pool_SRC := $(call room,pool, \
 report_SRC := $(call room,report, \
 	json query report rows summary text)
 master_SRC := $(call room,master, \
-	birth crew inspect journal loop master notify pid_files reap runtime_folder signals voice \
+	birth crew inspect journal loop master master_duty notify pid_files reap runtime_folder signals voice \
 	watch_table)
 serve_SRC := $(call room,serve, \
 	body brief connection crowd diagnostics holdback intake launch listener options orders output \

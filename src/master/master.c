@@ -5,14 +5,12 @@
  * A fatal exit exists only in here and only before the master is ready.  Afterwards nothing that a
  * worker, a pool or a shortage does ends it.
  */
-#include "master/master.h"
+#include "master/master_struct.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-event.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/descriptor.h"
@@ -21,173 +19,12 @@
 #include "host/process.h"
 #include "host/queue.h"
 #include "master/birth.h"
-#include "master/crew.h"
-#include "master/inspect.h"
 #include "master/journal.h"
 #include "master/loop.h"
-#include "master/notify.h"
-#include "master/pid_files.h"
-#include "master/reap.h"
 #include "master/runtime_folder.h"
-#include "master/signals.h"
 
 /* Ready at the latest so long after the start, whatever slow pools do. */
 #define START_PATIENCE (10 * CLOCK_SEC)
-/* What a stop may take beyond process_control_timeout: TERM, KILL, and a kernel that is slow. */
-#define STOP_PATIENCE (10 * CLOCK_SEC)
-
-struct master {
-    const struct master_options *options;
-    struct pool_context context;
-    struct inspection inspection;
-    struct pid_files pid;
-    bool daemon;
-    char *worker_path;
-    sd_event *loop;
-    struct signals signals;
-    sd_event_source *patience; /* timer: ready at the latest, then gone at the latest */
-    sd_event_source *again;    /* more children to reap */
-    struct crew *crew;
-    uint32_t processes; /* of all pools: context.processes */
-    bool ready;
-    bool stopping;
-    enum gang_stop_how how;
-    struct notify notice;
-};
-
-/* ---- readiness ---- */
-
-static void announce(struct master *m, const struct crew_count *n)
-{
-    m->ready = true;
-    notify_ready(&m->notice, n);
-    process_daemon_ready();
-    (void)sd_event_source_set_enabled(m->patience, SD_EVENT_OFF);
-}
-
-/* After every round of settling. */
-static void on_settled(void *cookie)
-{
-    struct master *m = cookie;
-    struct crew_count n = crew_count(m->crew);
-
-    if (m->stopping) {
-        if (n.workers == 0)
-            (void)sd_event_exit(m->loop, MASTER_EXIT_OK);
-        return;
-    }
-    if (m->ready)
-        notify_changes(&m->notice, &n);
-    else if (n.decided >= n.pools)
-        announce(m, &n);
-}
-
-static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    struct master *m = userdata;
-
-    (void)source;
-    (void)usec;
-    struct crew_count n = crew_count(m->crew);
-    if (m->stopping) {
-        log_write(LOG_LEVEL_ALERT, NULL, "%u workers cannot be ended; leaving them behind",
-                  n.workers);
-        return sd_event_exit(m->loop, MASTER_EXIT_CANNOT);
-    }
-    if (!m->ready)
-        announce(m, &n);
-    return 0;
-}
-
-/* ---- signals ---- */
-
-static void stop(struct master *m, enum gang_stop_how how)
-{
-    static const char *const words[] = {
-        [GANG_STOP_DRAIN] = "finishing requests, then stopping",
-        [GANG_STOP_TERM] = "stopping now",
-        [GANG_STOP_KILL] = "killing all workers",
-    };
-    uint64_t patience = STOP_PATIENCE;
-
-    if (m->stopping && how <= m->how)
-        return;
-    if (!m->stopping)
-        notify_stopping(&m->notice, words[how]);
-    m->stopping = true;
-    m->how = how;
-    log_write(LOG_LEVEL_NOTICE, NULL, "%s", words[how]);
-    if (how == GANG_STOP_DRAIN)
-        patience += m->context.process_control_timeout;
-    (void)sd_event_source_set_time(m->patience, clock_monotonic() + patience);
-    (void)sd_event_source_set_enabled(m->patience, SD_EVENT_ONESHOT);
-    crew_stop(m->crew, how);
-}
-
-static bool child_dead(void *cookie, pid_t pid, int code, int status)
-{
-    struct master *m = cookie;
-
-    return crew_dead(m->crew, pid, code, status);
-}
-
-static bool child_of_pool(void *cookie, uid_t uid)
-{
-    struct master *m = cookie;
-
-    return crew_pool_user(m->crew, uid);
-}
-
-static void reap(struct master *m)
-{
-    const struct reaper reaper = {.cookie = m, .dead = child_dead, .pool_user = child_of_pool};
-
-    if (reap_children(&reaper))
-        (void)sd_event_source_set_enabled(m->again, SD_EVENT_ONESHOT);
-}
-
-static int on_again(sd_event_source *source, void *userdata)
-{
-    (void)source;
-    reap(userdata);
-    return 0;
-}
-
-static void on_signal(void *cookie, int number)
-{
-    struct master *m = cookie;
-    struct error err = ERROR_NONE;
-
-    switch (number) {
-    case SIGCHLD:
-        reap(m);
-        break;
-    case SIGQUIT:
-        stop(m, GANG_STOP_DRAIN);
-        break;
-    case SIGTERM:
-    case SIGINT:
-        stop(m, m->stopping && m->how >= GANG_STOP_TERM ? GANG_STOP_KILL : GANG_STOP_TERM);
-        break;
-    case SIGUSR1:
-        if (log_reopen(&err) < 0)
-            log_write(LOG_LEVEL_ERROR, NULL, "cannot reopen the log, going on with the old one: %s",
-                      err.text);
-        else
-            log_write(LOG_LEVEL_NOTICE, NULL, "log reopened");
-        break;
-    case SIGHUP:
-        log_write(LOG_LEVEL_WARNING, NULL,
-                  "SIGHUP: reload is not yet supported; nothing has changed");
-        break;
-    case SIGUSR2:
-        log_write(LOG_LEVEL_WARNING, NULL,
-                  "SIGUSR2: upgrade is not yet supported; nothing has changed");
-        break;
-    default:
-        break;
-    }
-}
 
 /* ---- the stages ---- */
 
@@ -258,14 +95,15 @@ static int start_loop(struct master *m, struct error *err)
 {
     int r = sd_event_new(&m->loop);
 
-    m->signals = (struct signals){.cookie = m, .heard = on_signal};
+    m->signals = (struct signals){.cookie = m, .heard = master_signal};
     if (r >= 0)
         r = signals_hear(m->loop, &m->signals);
     if (r >= 0)
         r = sd_event_add_time(m->loop, &m->patience, CLOCK_MONOTONIC,
-                              clock_monotonic() + START_PATIENCE, CLOCK_MSEC, on_patience, m);
+                              clock_monotonic() + START_PATIENCE, CLOCK_MSEC, master_on_patience,
+                              m);
     if (r >= 0)
-        r = sd_event_add_defer(m->loop, &m->again, on_again,
+        r = sd_event_add_defer(m->loop, &m->again, master_on_again,
                                m); /* once: children we were born with */
     if (r < 0)
         return error_errno(err, -r, "the event loop");
@@ -305,7 +143,7 @@ static int start_crew(struct master *m, struct error *err)
     const struct inspection *in = &m->inspection;
 
     m->context.processes = &m->processes;
-    int r = crew_new(&m->crew, m->loop, in->conf, &m->context, on_settled, m, err);
+    int r = crew_new(&m->crew, m->loop, in->conf, &m->context, master_settled, m, err);
 
     if (r < 0)
         return r;

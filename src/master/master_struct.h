@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_MASTER_MASTER_STRUCT_H
+#define GANGER_MASTER_MASTER_STRUCT_H
+
+/*
+ * The inside of the master, for the files that make it up and nobody else: master.c (starting and
+ * ending), master_duty.c (what it does on its own in between, and by signals).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+#include "master/crew.h"
+#include "master/inspect.h"
+#include "master/master.h"
+#include "master/notify.h"
+#include "master/pid_files.h"
+#include "master/signals.h"
+#include "pool/context.h"
+
+struct master {
+    const struct master_options *options;
+    struct pool_context context;
+    struct inspection inspection;
+    struct pid_files pid;
+    bool daemon;
+    char *worker_path;
+    sd_event *loop;
+    struct signals signals;
+    sd_event_source *patience; /* timer: ready at the latest, then gone at the latest */
+    sd_event_source *again;    /* more children to reap */
+    struct crew *crew;
+    uint32_t processes; /* of all pools: context.processes */
+    bool ready;
+    bool stopping;
+    enum gang_stop_how how;
+    struct notify notice;
+};
+
+/* Set off the end: requests are finished, or workers terminated, or killed.  A stronger order may
+ * follow a weaker one; a weaker one does nothing. */
+void master_stop(struct master *m, enum gang_stop_how how);
+/* After every round of settling; `cookie` is the master. */
+void master_settled(void *cookie);
+/* A signal was heard; `cookie` is the master. */
+void master_signal(void *cookie, int number);
+/* Timer and deferred event of struct master; `userdata` is the master. */
+int master_on_patience(sd_event_source *source, uint64_t usec, void *userdata);
+int master_on_again(sd_event_source *source, void *userdata);
+
+#endif
