@@ -39,7 +39,7 @@ conf_SRC := $(call room,conf, \
 	check check_sizing complaint conf default draft dump endpoint expand files list load native prepare \
 	reading schema signal statement syntax value)
 host_SRC := $(call room,host, \
-	address capability channel client_block elf handover herald identity meter process \
+	address capability channel client_block elf handover herald identity meter peer process \
 	process_daemon process_pid queue queue_age reach socket socket_inode socket_path spawn \
 	spawn_caps spawn_child)
 board_SRC := $(call room,board, \
@@ -50,13 +50,13 @@ pool_SRC := $(call room,pool, \
 report_SRC := $(call room,report, \
 	json query report rows summary text)
 master_SRC := $(call room,master, \
-	birth crew inspect journal loop master master_duty notify pid_files reap runtime_folder signals voice \
+	birth control control_link crew inspect journal loop master master_duty master_orders notify orders pid_files reap runtime_folder signals voice \
 	watch_table)
 serve_SRC := $(call room,serve, \
 	body brief connection crowd diagnostics holdback intake launch listener options orders output \
 	patience program request script shed status strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
-	argument exchange head place request source status table timing trace variables)
+	argument exchange head order place request source status table timing trace variables)
 # The preloaded library, outside of the floors.
 shim_SRC := $(call room,shim, \
 	accept close count drain marks next process shim signals sleep wait)

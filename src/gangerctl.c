@@ -19,11 +19,16 @@ enum {
     LONG_TIMEOUT,
     LONG_MAX_TIME,
     LONG_ROLE,
-    LONG_STDERR
+    LONG_STDERR,
+    LONG_WAIT
 };
 
 static const char usage_text[] =
     "Usage: gangerctl [-r DIR] status [POOL] [--full] [--json]\n"
+    "       gangerctl [-r DIR] reload | upgrade | quit [--wait]\n"
+    "       gangerctl [-r DIR] restart | stop | start POOL [--wait]\n"
+    "       gangerctl [-r DIR] scale POOL NUMBER [--wait]\n"
+    "       gangerctl [-r DIR] reopen | test | ping\n"
     "       gangerctl request SOCKET [/PATH] [OPTION]...\n"
     "       gangerctl --help | --version\n"
     "\n"
@@ -32,6 +37,20 @@ static const char usage_text[] =
     "status: the pools of a running ganger, or one of them.\n"
     "      --full                   every worker, too\n"
     "      --json                   as JSON, with PHP-FPM's field names\n"
+    "\n"
+    "Orders to a running ganger:\n"
+    "  reload                       read the configuration again and change what has changed\n"
+    "  restart POOL                 replace its workers, without losing a request\n"
+    "  stop POOL                    finish its requests and close its sockets, until start\n"
+    "  start POOL                   let it run again\n"
+    "  scale POOL NUMBER            set its pm.max_children, until a reload changes the pool\n"
+    "  reopen                       open the logs anew, after they were renamed\n"
+    "  upgrade                      go on as the program that is now installed\n"
+    "  quit                         finish all requests and end\n"
+    "  test                         check the configuration, and change nothing\n"
+    "  ping                         see whether it answers\n"
+    "      --wait                   until that has settled\n"
+    "Their exit status is 0 when ganger has done it, 1 when not, 2 when it is not there.\n"
     "\n"
     "request: ask a FastCGI application, as a web server would.  SOCKET is a path, @abstract,\n"
     "host:port or [v6]:port; the response goes to standard output.\n"
@@ -87,6 +106,79 @@ static int run_status(const char *directory, int argc, char **argv)
         return argument_wrong("status takes one pool; what is \"", argv[optind + 1], "\"?");
     o.pool = argv[optind];
     return ctl_status(&o);
+}
+
+/* ---- orders ---- */
+
+#define ORDER_WORDS 3 /* "scale POOL NUMBER" */
+
+static const struct order {
+    const char *word;
+    size_t words;      /* with what it takes */
+    const char *takes; /* for complaints */
+    bool wait;
+} orders[] = {
+    {"reload", 1, "nothing", true},
+    {"restart", 2, "a pool", true},
+    {"stop", 2, "a pool", true},
+    {"start", 2, "a pool", true},
+    {"scale", 3, "a pool and a number", true},
+    {"reopen", 1, "nothing", false},
+    {"upgrade", 1, "nothing", true},
+    {"quit", 1, "nothing", true},
+    {"test", 1, "nothing", false},
+    {"ping", 1, "nothing", false},
+};
+
+static const struct order *find_order(const char *word)
+{
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        if (strcmp(word, orders[i].word) == 0)
+            return &orders[i];
+    }
+    return NULL;
+}
+
+static int run_order(const struct order *order, const char *directory, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"wait", no_argument, NULL, LONG_WAIT},
+        {"runtime-directory", required_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    const char *words[ORDER_WORDS] = {order->word};
+    struct ctl_order_options o = {.directory = directory, .words = words};
+    for (int c; (c = getopt_long(argc, argv, "r:h", longs, NULL)) != -1;) {
+        switch (c) {
+        case LONG_WAIT:
+            if (!order->wait)
+                return argument_wrong("", order->word, " is done at once; leave out --wait");
+            o.wait = true;
+            break;
+        case 'r':
+            o.directory = optarg;
+            break;
+        case 'h':
+            fputs(usage_text, stdout);
+            return CTL_OK;
+        default:
+            return argument_hint();
+        }
+    }
+    if ((size_t)(argc - optind) != order->words - 1) {
+        char after[64];
+        snprintf(after, sizeof after, " takes %s", order->takes);
+        return argument_wrong("", order->word, after);
+    }
+    for (o.word_count = 1; o.word_count < order->words; o.word_count++) {
+        const char *word = argv[optind + (int)o.word_count - 1];
+        /* One line of words is sent. */
+        if (word[0] == '\0' || strpbrk(word, " \t\n") != NULL)
+            return argument_wrong("\"", word, "\" is no name of a pool and no number");
+        words[o.word_count] = word;
+    }
+    return ctl_order(&o);
 }
 
 /* ---- request ---- */
@@ -235,5 +327,8 @@ int main(int argc, char **argv)
         return run_status(directory, argc, argv);
     if (strcmp(word, "request") == 0)
         return run_request(argc, argv);
+    const struct order *order = find_order(word);
+    if (order != NULL)
+        return run_order(order, directory, argc, argv);
     return argument_unknown(word);
 }

@@ -27,6 +27,7 @@ struct conf_list {
 };
 
 enum conf_kind { CONF_KIND_CGI, CONF_KIND_FASTCGI, CONF_KIND_STATUS };
+enum conf_ending { CONF_ENDING_IMMEDIATE, CONF_ENDING_GRACEFUL };
 enum conf_pm { CONF_PM_STATIC, CONF_PM_DYNAMIC, CONF_PM_ONDEMAND };
 
 #define CONF_UNSET INT64_MIN /* numeric options that have no value unless given */
@@ -47,6 +48,8 @@ struct conf_global {
     uint32_t process_max;             /* workers of all pools together, 0 no limit */
     uint32_t emergency_restart_threshold;
     uint64_t emergency_restart_interval; /* usec; 0, or a threshold of 0: never */
+    enum conf_ending stop_on_term;       /* what SIGTERM does */
+    char *control_group; /* whose members may use the control socket; NULL: nobody's */
 };
 
 struct conf_pool {

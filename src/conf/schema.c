@@ -21,6 +21,7 @@
 static const char *const kinds[] = {"cgi", "fastcgi", "status", NULL};
 static const char *const managers[] = {"static", "dynamic", "ondemand", NULL};
 static const char *const levels[] = {"alert", "error", "warning", "notice", "debug", NULL};
+static const char *const endings[] = {"immediate", "graceful", NULL};
 static const char *const facilities[] = {
     "auth",   "authpriv", "cron",   "daemon", "ftp",    "kern",   "lpr",
     "mail",   "news",     "syslog", "user",   "uucp",   "local0", "local1",
@@ -71,6 +72,8 @@ const struct schema_option schema_options[] = {
     GLOBAL("process.max", COUNT, process_max, TUNE, "0", .maximum = 1048576),
     GLOBAL("emergency_restart_threshold", COUNT, emergency_restart_threshold, TUNE, "0", .maximum = 4096),
     GLOBAL("emergency_restart_interval", DURATION, emergency_restart_interval, TUNE, "0s", .maximum = YEAR),
+    GLOBAL("stop_on_term", WORD, stop_on_term, TUNE, "immediate", .words = endings),
+    GLOBAL("control.group", TEXT, control_group, RESTART, NULL),
     LATER(GLOBAL, "systemd_interval"),
     NEVER(GLOBAL, "events.mechanism", "ganger always uses epoll; leave it out"),
     NEVER(GLOBAL, "log_buffering", "ganger writes each line at once and whole; leave it out"),
@@ -144,7 +147,6 @@ const struct schema_option schema_options[] = {
     LATER(POOL, "slowlog.command"),
     LATER(POOL, "request_slowlog_timeout"),
     LATER(POOL, "request_slowlog_trace_depth"),
-    LATER(POOL, "stop_on_term"),
     LATER(POOL, "preload"),
     LATER(POOL, "capabilities"),
     LATER(POOL, "apparmor_hat"),

@@ -11,12 +11,12 @@
 
 enum { COUNT_MAX = 1000000 };
 
-static const char *const subcommands[] = {"status", "request"};
+static const char *const subcommands[] = {"status",  "request", "reload", "restart",
+                                          "stop",    "start",   "scale",  "reopen",
+                                          "upgrade", "quit",    "test",   "ping"};
 
 /* Planned, and known by name so that nobody looks for a spelling mistake. */
-static const char *const later[] = {"top",   "reload", "restart", "stop",
-                                    "start", "scale",  "reopen",  "upgrade",
-                                    "quit",  "test",   "bench",   "proxy-config"};
+static const char *const later[] = {"top", "bench", "proxy-config"};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -93,5 +93,5 @@ int argument_unknown(const char *word)
             return wrong("\"", word, after);
         }
     }
-    return argument_wrong("\"", word, "\" is no subcommand; there are status and request");
+    return argument_wrong("\"", word, "\" is no subcommand; gangerctl -h lists them");
 }

@@ -15,9 +15,10 @@
 /* Exit statuses, those of curl where it has one for the case. */
 enum ctl_exit {
     CTL_OK = 0,
-    CTL_FAILED = 1, /* request: no proper FastCGI answer.  status: a pool is failing or failed */
-    CTL_USAGE = 2,  /* the command line is wrong */
-    CTL_UNREACHABLE = 2, /* status: ganger does not answer */
+    CTL_FAILED = 1,      /* request: no proper FastCGI answer.  status: a pool is failing or failed.
+                       Orders: refused, or not successful */
+    CTL_USAGE = 2,       /* the command line is wrong */
+    CTL_UNREACHABLE = 2, /* status, orders: ganger does not answer */
     CTL_CONNECT = 7,     /* request: cannot connect */
     CTL_HTTP = 22,       /* request: Status is 400 or above */
     CTL_WRITE = 23,      /* request: the output cannot be written */
@@ -33,6 +34,16 @@ struct ctl_status_options {
 };
 /* Ask the status responder and print.  CTL_OK, CTL_FAILED, CTL_UNREACHABLE. */
 int ctl_status(const struct ctl_status_options *options);
+
+struct ctl_order_options {
+    const char *directory;    /* as above */
+    const char *const *words; /* of the line: "restart", "shop" */
+    size_t word_count;
+    bool wait; /* until it has settled */
+};
+/* Give one order and print what ganger says to it.  CTL_OK; CTL_FAILED: ganger says so, or nothing;
+ * CTL_UNREACHABLE. */
+int ctl_order(const struct ctl_order_options *options);
 
 enum ctl_stderr { CTL_STDERR_SHOW, CTL_STDERR_RAW, CTL_STDERR_HIDE };
 

@@ -41,3 +41,22 @@ int place_parse(struct address *ret, const char *text, struct error *err)
     free(whole);
     return rc;
 }
+
+char *place_runtime(const char *directory, const char *name, struct error *err)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    char *path = NULL;
+    if (directory != NULL)
+        path = text_format("%s/%s", directory, name);
+    else if (geteuid() == 0)
+        path = text_format("/run/ganger/%s", name);
+    else if (runtime != NULL && runtime[0] == '/')
+        path = text_format("%s/ganger/%s", runtime, name);
+    else {
+        error_set(err, ENOENT, "XDG_RUNTIME_DIR is not set: name the runtime directory with -r");
+        return NULL;
+    }
+    if (path == NULL)
+        error_set(err, ENOMEM, "no memory");
+    return path;
+}

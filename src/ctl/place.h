@@ -11,4 +11,8 @@
  * through links, as a shell completes it; systemd:NAME is refused.  0 or negative with err. */
 int place_parse(struct address *ret, const char *text, struct error *err);
 
+/* The path of a socket in the runtime directory: `directory`, or when that is NULL, conf's default for
+ * this user.  Allocated; NULL with err. */
+char *place_runtime(const char *directory, const char *name, struct error *err);
+
 #endif

@@ -51,26 +51,6 @@ static int on_stderr(void *userdata, const void *data, size_t length)
     return 0;
 }
 
-/* As conf's default for runtime_directory.  Allocated; NULL with err. */
-static char *socket_path(const char *directory, struct error *err)
-{
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    char *path = NULL;
-    if (directory != NULL)
-        path = text_format("%s/status.sock", directory);
-    else if (geteuid() == 0)
-        path = text_format("/run/ganger/status.sock");
-    else if (runtime != NULL && runtime[0] == '/')
-        path = text_format("%s/ganger/status.sock", runtime);
-    else {
-        error_set(err, ENOENT, "XDG_RUNTIME_DIR is not set: name the runtime directory with -r");
-        return NULL;
-    }
-    if (path == NULL)
-        error_set(err, ENOMEM, "no memory");
-    return path;
-}
-
 static const char *remedy(int rc)
 {
     switch (-rc) {
@@ -214,7 +194,7 @@ int ctl_status(const struct ctl_status_options *options)
     signal(SIGPIPE, SIG_IGN);
     head_init(&answer.head);
     bytes_init(&answer.page, PAGE_MAX);
-    char *path = socket_path(options->directory, &answer.err);
+    char *path = place_runtime(options->directory, "status.sock", &answer.err);
     int rc = path == NULL ? -answer.err.number : connect_to(path, &link, &answer.err);
     if (path == NULL) {
         fprintf(stderr, "gangerctl: %s\n", answer.err.text);

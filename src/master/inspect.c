@@ -114,6 +114,13 @@ int inspect_report(const struct inspection *in, const char *path, bool dump)
     return passed ? 0 : 1;
 }
 
+void inspect_say(const struct inspection *in, struct bytes *said)
+{
+    for (size_t i = 0; i < in->complaints.count; i++)
+        (void)bytes_printf(said, "%s%s\n", in->complaints.items[i].text,
+                           in->complaints.items[i].warning ? " (warning)" : "");
+}
+
 void inspect_log(const struct inspection *in)
 {
     for (size_t i = 0; i < in->complaints.count; i++)

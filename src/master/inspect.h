@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include "base/bytes.h"
 #include "conf/conf.h"
 #include "pool/context.h"
 
@@ -26,6 +27,8 @@ bool inspect_passed(const struct inspection *i);
 /* `ganger -t` and, with `dump`, -tt: complaints and the verdict on stderr, the effective
  * configuration on stdout.  The exit status. */
 int inspect_report(const struct inspection *i, const char *path, bool dump);
+/* The complaints, a line each, for whoever asked. */
+void inspect_say(const struct inspection *i, struct bytes *said);
 /* The complaints, to the log. */
 void inspect_log(const struct inspection *i);
 

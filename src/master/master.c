@@ -16,6 +16,7 @@
 #include "base/descriptor.h"
 #include "base/log.h"
 #include "host/capability.h"
+#include "host/identity.h"
 #include "host/process.h"
 #include "host/queue.h"
 #include "master/birth.h"
@@ -163,14 +164,35 @@ static void stop_crew(struct master *m)
     m->crew = crew_free(m->crew);
 }
 
+static int start_control(struct master *m, struct error *err)
+{
+    const struct conf_global *g = &m->inspection.conf->global;
+    const struct orders_desk desk = {.cookie = m, .give = master_order, .look = master_look};
+    struct control_options options = {
+        .directory = g->runtime_directory, .group = (gid_t)-1, .listener = -1};
+
+    if (g->control_group != NULL && identity_group(g->control_group, &options.group, err) != 0)
+        return error_wrap(err, "control.group");
+    return control_open(&m->control, m->loop, &options, &desk, err);
+}
+
+static void stop_control(struct master *m)
+{
+    bool left = m->crew != NULL && crew_count(m->crew).workers > 0;
+
+    m->control = control_close(m->control, left ? "some workers could not be ended" : NULL);
+}
+
 static const struct stage {
     int (*start)(struct master *m, struct error *err);
     void (*stop)(struct master *m); /* NULL: nothing to undo */
 } stages[] = {
-    {start_daemon, NULL},          {start_log, NULL},       {start_limits, NULL},
-    {start_privileges, NULL},      {start_folder, NULL},    {start_pid_files, stop_pid_files},
-    {start_program, stop_program}, {start_loop, stop_loop}, {start_queue, stop_queue},
-    {start_crew, stop_crew},
+    {start_daemon, NULL},          {start_log, NULL},
+    {start_limits, NULL},          {start_privileges, NULL},
+    {start_folder, NULL},          {start_pid_files, stop_pid_files},
+    {start_program, stop_program}, {start_loop, stop_loop},
+    {start_queue, stop_queue},     {start_crew, stop_crew},
+    {start_control, stop_control},
 };
 #define STAGES (sizeof(stages) / sizeof(stages[0]))
 

@@ -5,7 +5,6 @@
  */
 #include "master/master_struct.h"
 
-#include <signal.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "host/process.h"
@@ -30,6 +29,7 @@ void master_settled(void *cookie)
     struct master *m = cookie;
     struct crew_count n = crew_count(m->crew);
 
+    control_settled(m->control);
     if (m->stopping) {
         if (n.workers == 0)
             (void)sd_event_exit(m->loop, MASTER_EXIT_OK);
@@ -58,7 +58,7 @@ int master_on_patience(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* ---- signals ---- */
+/* ---- the end, and the dead ---- */
 
 void master_stop(struct master *m, enum gang_stop_how how)
 {
@@ -97,7 +97,7 @@ static bool child_of_pool(void *cookie, uid_t uid)
     return crew_pool_user(m->crew, uid);
 }
 
-static void reap(struct master *m)
+void master_reap(struct master *m)
 {
     const struct reaper reaper = {.cookie = m, .dead = child_dead, .pool_user = child_of_pool};
 
@@ -108,42 +108,6 @@ static void reap(struct master *m)
 int master_on_again(sd_event_source *source, void *userdata)
 {
     (void)source;
-    reap(userdata);
+    master_reap(userdata);
     return 0;
-}
-
-void master_signal(void *cookie, int number)
-{
-    struct master *m = cookie;
-    struct error err = ERROR_NONE;
-
-    switch (number) {
-    case SIGCHLD:
-        reap(m);
-        break;
-    case SIGQUIT:
-        master_stop(m, GANG_STOP_DRAIN);
-        break;
-    case SIGTERM:
-    case SIGINT:
-        master_stop(m, m->stopping && m->how >= GANG_STOP_TERM ? GANG_STOP_KILL : GANG_STOP_TERM);
-        break;
-    case SIGUSR1:
-        if (log_reopen(&err) < 0)
-            log_write(LOG_LEVEL_ERROR, NULL, "cannot reopen the log, going on with the old one: %s",
-                      err.text);
-        else
-            log_write(LOG_LEVEL_NOTICE, NULL, "log reopened");
-        break;
-    case SIGHUP:
-        log_write(LOG_LEVEL_WARNING, NULL,
-                  "SIGHUP: reload is not yet supported; nothing has changed");
-        break;
-    case SIGUSR2:
-        log_write(LOG_LEVEL_WARNING, NULL,
-                  "SIGUSR2: upgrade is not yet supported; nothing has changed");
-        break;
-    default:
-        break;
-    }
 }

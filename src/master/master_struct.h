@@ -4,12 +4,13 @@
 
 /*
  * The inside of the master, for the files that make it up and nobody else: master.c (starting and
- * ending), master_duty.c (what it does on its own in between, and by signals).
+ * ending), master_duty.c (what it does on its own in between), master_orders.c (what it is told to).
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
+#include "master/control.h"
 #include "master/crew.h"
 #include "master/inspect.h"
 #include "master/master.h"
@@ -30,6 +31,7 @@ struct master {
     sd_event_source *patience; /* timer: ready at the latest, then gone at the latest */
     sd_event_source *again;    /* more children to reap */
     struct crew *crew;
+    struct control *control;
     uint32_t processes; /* of all pools: context.processes */
     bool ready;
     bool stopping;
@@ -42,8 +44,13 @@ struct master {
 void master_stop(struct master *m, enum gang_stop_how how);
 /* After every round of settling; `cookie` is the master. */
 void master_settled(void *cookie);
+/* Collect the dead. */
+void master_reap(struct master *m);
 /* A signal was heard; `cookie` is the master. */
 void master_signal(void *cookie, int number);
+/* The desk of the control socket (master/orders.h); `cookie` is the master. */
+int master_order(void *cookie, struct order *o, struct bytes *said, struct error *err);
+int master_look(void *cookie, const struct order *o, struct bytes *said, struct error *err);
 /* Timer and deferred event of struct master; `userdata` is the master. */
 int master_on_patience(sd_event_source *source, uint64_t usec, void *userdata);
 int master_on_again(sd_event_source *source, void *userdata);

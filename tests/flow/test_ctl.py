@@ -578,7 +578,9 @@ def test_garbage_of_every_kind_never_crashes(respond):
 @pytest.mark.parametrize("arguments,want", [
     ([], "Usage:"), (["statsu"], "did you mean status?"), (["requets"], "did you mean request?"),
     (["frobnicate"], "no subcommand"), (["\x1b[31m"], "\\x1b[31m"),
-    (["reload"], "reload is not yet supported by this version"),
+    (["reload", "shop"], "reload takes nothing"), (["restart"], "restart takes a pool"),
+    (["scale", "shop"], "scale takes a pool and a number"), (["ping", "--wait"], "leave out --wait"),
+    (["restart", "a b"], "no name of a pool"),
     (["top"], "not yet supported"), (["request"], "needs a SOCKET"),
     (["request", "/s", "/", "x"], '"x"'), (["request", "/s", "relative"], "must begin with '/'"),
     (["request", "/s", "/%00"], "%00"), (["request", "/s", "-n", "0"], "-n takes"),
