@@ -31,7 +31,7 @@ ROOMS := base wire conf host board pool report master serve ctl
 room = $(patsubst %,src/$(1)/%.c,$(2))
 
 base_SRC := $(call room,base, \
-	bytes clock descriptor error log number settings sink text)
+	bytes clock descriptor error log number settings sink state state_fields text)
 wire_SRC := $(call room,wire, \
 	client environ environ_denied environ_script field judge params reader record response \
 	slots status)
@@ -39,9 +39,9 @@ conf_SRC := $(call room,conf, \
 	check check_sizing complaint conf default draft dump endpoint expand files list load native prepare \
 	reading schema signal statement syntax value)
 host_SRC := $(call room,host, \
-	address capability channel client_block elf handover herald identity meter peer process \
+	address capability channel client_block elf handover herald identity inherit meter peer process \
 	process_daemon process_pid queue queue_age reach socket socket_inode socket_path spawn \
-	spawn_caps spawn_child)
+	spawn_caps spawn_child successor)
 board_SRC := $(call room,board, \
 	board doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
@@ -233,7 +233,7 @@ endif
 
 # Kept apart from the rest: what runs under valgrind takes long, and these prove nothing there.
 # valgrind 3.19 knows no pidfds and no close_range, and runs one thread at a time.
-VALGRIND_SKIP := host-spawn host-spawn_exec host-spawn_fail host-socket_race pool-gang \
+VALGRIND_SKIP := host-inherit host-successor host-spawn host-spawn_exec host-spawn_fail host-socket_race pool-gang \
 	pool-gang_native pool-gang_queue pool-gang_sizing pool-policy_history
 
 C_FILES := $(sort $(wildcard src/*.[ch] src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
