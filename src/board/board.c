@@ -16,15 +16,29 @@
 
 int board_create(struct board **ret, const char *pool, uint32_t slots, struct error *err)
 {
+    return board_create_roomy(ret, pool, slots, slots, err);
+}
+
+int board_set_used(struct board *b, uint32_t used, struct error *err)
+{
+    if (!b->writable || used > b->slots) {
+        return error_set(err, EINVAL, "a scoreboard of %u slots has no %u", b->slots, used);
+    }
+    return mapping_allocate(b, used, err);
+}
+
+int board_create_roomy(struct board **ret, const char *pool, uint32_t used, uint32_t slots,
+                       struct error *err)
+{
     struct board *b = NULL;
     struct board_card card = {0};
     int r;
 
-    if (slots < 1 || slots > BOARD_SLOTS_MAX) {
+    if (slots < 1 || slots > BOARD_SLOTS_MAX || used < 1 || used > slots) {
         return error_set(err, EINVAL, "a scoreboard of %u slots: 1 to %u are allowed", slots,
                          BOARD_SLOTS_MAX);
     }
-    r = mapping_make(&b, pool, slots, err);
+    r = mapping_make(&b, pool, used, slots, err);
     if (r < 0) {
         return r;
     }
@@ -118,7 +132,7 @@ static void note_busy(struct board *b, struct board_slot *own)
 {
     uint32_t busy = 0;
 
-    for (uint32_t i = 0; i < b->slots; i++) {
+    for (uint32_t i = 0; i < b->slots; i = mapping_next(b, i)) {
         const struct board_slot *slot = mapping_slot(b, i);
 
         busy += atomic_load_explicit(&slot->state, memory_order_seq_cst) == BOARD_WORKER_BUSY;
@@ -149,7 +163,7 @@ static uint32_t count_idle(const struct board *b, uint32_t enough)
 {
     uint32_t idle = 0;
 
-    for (uint32_t i = 0; i < b->slots && idle < enough; i++) {
+    for (uint32_t i = 0; i < b->slots && idle < enough; i = mapping_next(b, i)) {
         const struct board_slot *slot = mapping_slot(b, i);
 
         if (atomic_load_explicit(&slot->generation, memory_order_relaxed) != 0 &&

@@ -19,6 +19,12 @@ struct board; /* a mapping */
 /* ---- master ---- */
 /* A new sealed memfd for `slots` workers (1..BOARD_SLOTS_MAX), mapped read-write. */
 int board_create(struct board **ret, const char *pool, uint32_t slots, struct error *err);
+/* The same, with room to grow: only the first `used` slots (1 … slots) and the last one are in use,
+ * and nobody looks at the others, which have no memory yet. */
+int board_create_roomy(struct board **ret, const char *pool, uint32_t used, uint32_t slots,
+                       struct error *err);
+/* Use more of them; fewer than before is ignored.  0; negative: no memory, and all is as it was. */
+int board_set_used(struct board *b, uint32_t used, struct error *err);
 /* The memfd, close-on-exec, owned by the board. */
 int board_fd(const struct board *b);
 /* A new read-only descriptor of the same memory, for the status responder; the caller closes it.
@@ -53,6 +59,29 @@ struct board_glance {
 struct board_glance board_snapshot_slot(const struct board *b, uint32_t i);
 /* How many requests its occupant says to have answered (clamped; gossip); 0 for an empty slot. */
 uint64_t board_slot_requests(const struct board *b, uint32_t i);
+/*
+ * What all workers of a board have done, the gone included (clamped; gossip).  A board that takes the
+ * place of another one is given what that one counted: all of it at first, then what came since.
+ */
+struct board_totals {
+    uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_out, cpu;
+    uint64_t buckets[BOARD_BUCKETS];
+};
+void board_snapshot_totals(const struct board *b, struct board_totals *ret);
+/* Add to `b` what `now` has more than `before`. */
+void board_slot_add_totals(struct board *b, const struct board_totals *now,
+                           const struct board_totals *before);
+#define BOARD_GONE (8 + BOARD_BUCKETS) /* numbers in it, all of 64 bits */
+_Static_assert(sizeof(struct board_totals) == BOARD_GONE * sizeof(uint64_t), "numbers alone");
+/*
+ * For an upgrade.  What the board's memory does not say: the totals of workers that are gone.
+ * board_inherit() maps a board that an earlier image of this process made, with those totals;
+ * nothing is read from its memory, which the pool may have written over.  `fd` is taken over on
+ * success.  0, or negative when it is no sealed memfd for so many slots.
+ */
+void board_save(const struct board *b, struct board_totals *ret_gone);
+int board_inherit(struct board **ret, int fd, uint32_t used, uint32_t slots,
+                  const struct board_totals *gone, struct error *err);
 /* Connections accepted by all workers, the gone included; for the master, which alone folds. */
 uint64_t board_snapshot_accepted(const struct board *b);
 /* The most workers that its occupant says to have seen busy at once (clamped; gossip). */

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #define BOARD_MAGIC UINT32_C(0x676e6772) /* "gngr" */
-#define BOARD_VERSION UINT32_C(2)
+#define BOARD_VERSION UINT32_C(3)
 #define BOARD_SLOTS_MAX UINT32_C(32768)
 
 enum {
@@ -43,6 +43,7 @@ enum board_pool_state { /* of the pool, set by the master */
                             2, /* workers die before their first request: throttled */
                         BOARD_POOL_FAILED = 3, /* cannot run at all (user gone, address taken) */
                         BOARD_POOL_STOPPING = 4,
+                        BOARD_POOL_STOPPED = 5, /* by an order, until the next */
 };
 
 /* Written by the master alone, guarded by `seq`; facts for the status responder. */
@@ -143,6 +144,7 @@ struct board_header {
     _Atomic uint32_t version;
     _Atomic uint32_t slots;
     _Atomic uint32_t slot_size;
+    _Atomic uint32_t used; /* slots that were ever in use: these first, and the last; 0: all */
     _Alignas(64) _Atomic uint32_t spare_wanted; /* master: ring when fewer idle than this */
     _Atomic uint32_t fold_seq; /* master: odd while counters move from a slot to drained_* */
     _Atomic uint64_t drained_accepted; /* master: `accepted` etc. of workers that are gone, */

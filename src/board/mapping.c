@@ -39,18 +39,18 @@ static uint32_t slots_in(size_t size)
     return size_of((uint32_t)slots) == size ? (uint32_t)slots : 0;
 }
 
-static int allocate(int fd, size_t size)
+static int allocate(int fd, size_t from, size_t size)
 {
     int r;
 
     do {
-        r = posix_fallocate(fd, 0, (off_t)size);
+        r = posix_fallocate(fd, (off_t)from, (off_t)size);
     } while (r == EINTR);
     errno = r;
     return r == 0 ? 0 : -1;
 }
 
-static int make_memfd(const char *pool, size_t size, struct error *err)
+static int make_memfd(const char *pool, size_t used, size_t size, struct error *err)
 {
     char name[128];
     int fd;
@@ -66,7 +66,9 @@ static int make_memfd(const char *pool, size_t size, struct error *err)
     /* 0600: a holder of a read-only descriptor must not open the memory anew for writing.
      * posix_fallocate(): no memory is an error here, not a SIGBUS later. */
     if (fchmod(fd, S_IRUSR | S_IWUSR) < 0 || ftruncate(fd, (off_t)size) < 0 ||
-        allocate(fd, size) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0) {
+        allocate(fd, 0, used) < 0 ||
+        allocate(fd, size - sizeof(struct board_slot), sizeof(struct board_slot)) < 0 ||
+        fcntl(fd, F_ADD_SEALS, SEALS) < 0) {
         int r = error_errno(err, errno, "cannot make a scoreboard of %zu bytes", size);
 
         (void)close(fd);
@@ -153,13 +155,33 @@ int mapping_adopt(struct board **ret, int fd, bool writable, struct error *err)
     return 0;
 }
 
-int mapping_make(struct board **ret, const char *pool, uint32_t slots, struct error *err)
+int mapping_inherit(struct board **ret, int fd, uint32_t slots, struct error *err)
+{
+    size_t size = 0;
+    int r = verify(fd, &size, err);
+
+    if (r < 0) {
+        return r;
+    }
+    if (slots_in(size) != slots) {
+        return error_set(err, EINVAL, "the scoreboard at descriptor %d has %u slots, not %u", fd,
+                         slots_in(size), slots);
+    }
+    r = map_memory(ret, fd, size, true, err);
+    if (r == 0) {
+        (*ret)->fd = fd;
+    }
+    return r;
+}
+
+int mapping_make(struct board **ret, const char *pool, uint32_t used, uint32_t slots,
+                 struct error *err)
 {
     size_t size = size_of(slots);
     int fd;
     int r;
 
-    fd = make_memfd(pool, size, err);
+    fd = make_memfd(pool, size_of(used), size, err);
     if (fd < 0) {
         return fd;
     }
@@ -169,6 +191,20 @@ int mapping_make(struct board **ret, const char *pool, uint32_t slots, struct er
         return r;
     }
     (*ret)->fd = fd;
+    (*ret)->used = used;
+    return 0;
+}
+
+int mapping_allocate(struct board *b, uint32_t used, struct error *err)
+{
+    if (used <= b->used) {
+        return 0;
+    }
+    if (allocate(b->fd, size_of(b->used), size_of(used) - size_of(b->used)) < 0) {
+        return error_errno(err, errno, "no memory for %u more workers", used - b->used);
+    }
+    b->used = used;
+    mapping_brand(b);
     return 0;
 }
 
@@ -178,6 +214,7 @@ void mapping_brand(struct board *b)
 
     atomic_store_explicit(&header->version, BOARD_VERSION, memory_order_relaxed);
     atomic_store_explicit(&header->slots, b->slots, memory_order_relaxed);
+    atomic_store_explicit(&header->used, b->used, memory_order_relaxed);
     atomic_store_explicit(&header->slot_size, (uint32_t)sizeof(struct board_slot),
                           memory_order_relaxed);
     atomic_store_explicit(&header->magic, BOARD_MAGIC, memory_order_release);

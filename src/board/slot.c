@@ -152,3 +152,43 @@ void board_slot_release(struct board *b, uint32_t i)
         slot_empty(b, mapping_slot(b, i));
     }
 }
+
+static uint64_t grown(uint64_t now, uint64_t before)
+{
+    uint64_t more = now > before ? now - before : 0;
+
+    return more < BOARD_TOTAL_MAX ? more : BOARD_TOTAL_MAX;
+}
+
+void board_slot_add_totals(struct board *b, const struct board_totals *now,
+                           const struct board_totals *before)
+{
+    struct board_totals *gone = &b->gone;
+
+    if (!b->writable) {
+        return;
+    }
+    struct board_header *header = mapping_header(b);
+    const struct {
+        uint64_t *total;
+        _Atomic uint64_t *shown;
+        uint64_t more;
+    } rows[] = {
+        {&gone->accepted, &header->drained_accepted, grown(now->accepted, before->accepted)},
+        {&gone->requests, &header->drained_requests, grown(now->requests, before->requests)},
+        {&gone->failed, &header->drained_failed, grown(now->failed, before->failed)},
+        {&gone->timed_out, &header->drained_timed_out, grown(now->timed_out, before->timed_out)},
+        {&gone->aborted, &header->drained_aborted, grown(now->aborted, before->aborted)},
+        {&gone->slow, &header->drained_slow, grown(now->slow, before->slow)},
+        {&gone->bytes_out, &header->drained_bytes_out, grown(now->bytes_out, before->bytes_out)},
+        {&gone->cpu, &header->drained_cpu, grown(now->cpu, before->cpu)},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        slot_add(rows[i].total, rows[i].shown, rows[i].more);
+    }
+    for (size_t i = 0; i < BOARD_BUCKETS; i++) {
+        slot_add(&gone->buckets[i], &header->drained_buckets[i],
+                 grown(now->buckets[i], before->buckets[i]));
+    }
+}

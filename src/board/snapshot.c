@@ -66,7 +66,7 @@ uint64_t board_snapshot_accepted(const struct board *b)
 {
     uint64_t sum = read_counter(&mapping_header(b)->drained_accepted, BOARD_TOTAL_MAX);
 
-    for (uint32_t i = 0; i < b->slots; i++) {
+    for (uint32_t i = 0; i < b->slots; i = mapping_next(b, i)) {
         const struct board_slot *slot = mapping_slot(b, i);
 
         if (atomic_load_explicit(&slot->generation, memory_order_acquire) != 0)
@@ -153,7 +153,7 @@ static void read_card(const struct board *b, struct board_snapshot *s)
     struct board_card *card = &s->card;
 
     s->card_valid = board_sequence_load(&mapping_header(b)->card, card, sizeof(*card));
-    if (card->state > BOARD_POOL_STOPPING) {
+    if (card->state > BOARD_POOL_STOPPED) {
         card->state = BOARD_POOL_STARTING;
     }
     card->name[sizeof(card->name) - 1] = '\0';
@@ -161,7 +161,7 @@ static void read_card(const struct board *b, struct board_snapshot *s)
     card->pm[sizeof(card->pm) - 1] = '\0';
     card->listen[sizeof(card->listen) - 1] = '\0';
     card->reason[sizeof(card->reason) - 1] = '\0';
-    for (uint32_t i = 0; i < b->slots; i++) {
+    for (uint32_t i = 0; i < b->slots; i = mapping_next(b, i)) {
         uint32_t seen = slot_generation(b, i) == 0 ? 0 : board_slot_max_active(b, i);
 
         card->max_active = card->max_active > seen ? card->max_active : seen;
@@ -227,7 +227,7 @@ static void sums_add(struct board_snapshot *s, const struct board_slot_view *vie
 static void read_slots(const struct board *b, struct board_snapshot *s, uint32_t capacity)
 {
     sums_start(mapping_header(b), s);
-    for (uint32_t i = 0; i < b->slots; i++) {
+    for (uint32_t i = 0; i < b->slots; i = mapping_next(b, i)) {
         struct board_slot_view view = {.index = i, .generation = slot_generation(b, i)};
 
         if (view.generation == 0) {
@@ -247,7 +247,7 @@ int board_snapshot(const struct board *b, struct board_snapshot *ret)
     uint32_t occupied = 0;
 
     memset(ret, 0, sizeof(*ret));
-    for (uint32_t i = 0; i < b->slots; i++) {
+    for (uint32_t i = 0; i < b->slots; i = mapping_next(b, i)) {
         occupied += slot_generation(b, i) != 0;
     }
     if (occupied > 0) {
@@ -270,6 +270,22 @@ int board_snapshot(const struct board *b, struct board_snapshot *ret)
     }
     read_card(b, ret);
     return 0;
+}
+
+void board_snapshot_totals(const struct board *b, struct board_totals *ret)
+{
+    struct board_snapshot s = {0};
+
+    read_slots(b, &s, 0);
+    *ret = (struct board_totals){.accepted = s.accepted,
+                                 .requests = s.requests,
+                                 .failed = s.failed,
+                                 .timed_out = s.timed_out,
+                                 .aborted = s.aborted,
+                                 .slow = s.slow,
+                                 .bytes_out = s.bytes_out,
+                                 .cpu = s.cpu};
+    memcpy(ret->buckets, s.buckets, sizeof(ret->buckets));
 }
 
 void board_snapshot_clear(struct board_snapshot *s)

@@ -15,10 +15,20 @@ void conf_pool_clear(struct conf_pool *pool)
     free(pool->file);
 }
 
+struct conf *conf_ref(struct conf *c)
+{
+    c->more++;
+    return c;
+}
+
 struct conf *conf_free(struct conf *c)
 {
     if (c == NULL)
         return NULL;
+    if (c->more > 0) {
+        c->more--;
+        return NULL;
+    }
     for (size_t i = 0; i < c->pool_count; i++)
         conf_pool_clear(&c->pools[i]);
     free(c->pools);

@@ -105,6 +105,7 @@ struct conf {
     struct conf_global global;
     struct conf_pool *pools; /* in file order; the default status pool last when none is written */
     size_t pool_count;
+    unsigned more; /* references beside the first one */
 };
 
 /* One complaint for each mistake, in file order. */
@@ -126,6 +127,9 @@ int conf_load(struct conf **ret, const char *path, struct conf_complaints *compl
 /* As conf_load() from memory (fuzzing, tests); include() is refused. */
 int conf_load_text(struct conf **ret, const char *name, const char *text,
                    struct conf_complaints *complaints);
+/* One reference more; returns c. */
+struct conf *conf_ref(struct conf *c);
+/* One reference less: the last one frees it.  Returns NULL; NULL is allowed. */
 struct conf *conf_free(struct conf *c);
 
 /* The effective configuration, every option, in a form conf_load() reads back equal. */

@@ -42,6 +42,9 @@ enum channel_word {
     CHANNEL_FORGET = 3, /* master → status worker: name = pool is gone */
     CHANNEL_LEVEL = 4,  /* master → worker: number = enum log_level */
     CHANNEL_READY = 5,  /* worker → master: accepting */
+    CHANNEL_SETTINGS =
+        6, /* master → worker: descriptor = sealed memfd, settings that differ from its
+                             own in what can change while it serves (limits of requests) */
 };
 
 struct channel_message {

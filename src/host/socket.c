@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -119,6 +120,40 @@ void socket_unlink(const struct address *address, int fd)
 {
     if (address->family == ADDRESS_UNIX)
         socket_path_unlink(address->text, fd);
+}
+
+int socket_dress(const struct socket_plan *plan, int fd, struct error *err)
+{
+    const struct address *a = &plan->address;
+    int r = descriptor_nonblock(fd, plan->nonblock);
+
+    if (r == 0 && listen(fd, plan->backlog >= 0 ? plan->backlog : socket_backlog_limit()) < 0)
+        r = -errno;
+    if (r < 0)
+        return error_errno(err, -r, "cannot listen on %s", a->text);
+    return a->family == ADDRESS_UNIX ? socket_path_dress(plan, fd, err) : 0;
+}
+
+void socket_deafen(const struct address *address, int fd)
+{
+    /* A filter sees a TCP packet from its header on; SYN is a bit of byte 13. */
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = {.len = sizeof code / sizeof code[0], .filter = code};
+
+    if (address->family == ADDRESS_INET || address->family == ADDRESS_INET6)
+        (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+void socket_undeafen(int fd)
+{
+    const int unused = 0;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
 }
 
 bool socket_still_there(const struct address *address, int fd)

@@ -68,6 +68,15 @@ int socket_listen(const struct socket_plan *plan, int *ret_fd, struct error *err
 void socket_unlink(const struct address *address, int fd);
 /* True when the path still leads to this listening socket (FAULTS C86). */
 bool socket_still_there(const struct address *address, int fd);
+/*
+ * Make a socket that listens already what `plan` says: backlog, O_NONBLOCK and, for a path that still
+ * leads to it, owner and mode (an owner or group of -1 is left as it is).  0 or negative.
+ */
+int socket_dress(const struct socket_plan *plan, int fd, struct error *err);
+/* Nobody new gets into its queue, as far as the kernel can do that: connections to a TCP socket are
+ * begun no more (those half made become whole).  Others are what they were. */
+void socket_deafen(const struct address *address, int fd);
+void socket_undeafen(int fd);
 /* Whether a connection waits to be accepted from this listening socket. */
 bool socket_waiting(int fd);
 /* net.core.somaxconn. */

@@ -55,22 +55,39 @@ static uint32_t first_size(const struct conf_pool *pool)
 int gang_new(struct gang **ret, const struct conf_pool *pool, const struct pool_context *context,
              const struct gang_hooks *hooks, uint64_t now, uint64_t wall, struct error *err)
 {
-    uint32_t children = pool->pm_max_children == 0 ? 1 : pool->pm_max_children;
+    return gang_new_scaled(ret, pool, 0, context, hooks, now, wall, err);
+}
+
+int gang_new_scaled(struct gang **ret, const struct conf_pool *pool, uint32_t max_children,
+                    const struct pool_context *context, const struct gang_hooks *hooks,
+                    uint64_t now, uint64_t wall, struct error *err)
+{
+    uint32_t children = max_children > 0            ? max_children
+                        : pool->pm_max_children > 0 ? pool->pm_max_children
+                                                    : 1;
     uint32_t posts = children + policy_surplus(children);
-    uint32_t slots = posts + 1;
+    uint32_t slots = gang_change_capacity(posts) + 1;
     struct gang *g = calloc(1, sizeof(*g));
 
     if (g == NULL)
         return error_errno(err, ENOMEM, "pool");
-    g->pool = pool;
+    g->pool = g->given = pool;
+    g->altered = *pool; /* borrows what the original owns */
+    g->altered.pm_max_children = children;
+    g->scaled = max_children;
+    if (max_children > 0)
+        g->pool = &g->altered;
     g->context = context;
     g->hooks = *hooks;
     g->bell[0] = g->bell[1] = -1;
     g->wall_offset = (int64_t)(wall - now);
     g->max_children = children;
     g->posts = posts;
+    g->surplus = posts - children;
+    g->generation = 1;
+    g->cap = g->room = UINT32_MAX;
     g->slots = slots;
-    g->wanted = first_size(pool);
+    g->wanted = first_size(g->pool);
     window_init(&g->window, pool->pm_process_idle_timeout, now);
     recycle_budget_init(&g->budget, now);
     g->workers = calloc(slots, sizeof(*g->workers));
@@ -80,7 +97,7 @@ int gang_new(struct gang **ret, const struct conf_pool *pool, const struct pool_
     }
     for (uint32_t i = 0; i < slots; i++)
         worker_init(&g->workers[i], i);
-    int r = board_create(&g->board, pool->name, slots, err);
+    int r = board_create_roomy(&g->board, pool->name, posts, slots, err);
     if (r < 0) {
         (void)gang_free(g);
         return r;
@@ -92,14 +109,32 @@ int gang_new(struct gang **ret, const struct conf_pool *pool, const struct pool_
 
 int gang_open(struct gang *g, struct error *err)
 {
+    return gang_open_beside(g, NULL, 0, err);
+}
+
+static int open_ports(struct gang *g, struct gang *const *others, size_t count, struct error *err)
+{
+    const struct ports **ports = calloc(count == 0 ? 1 : count, sizeof(const struct ports *));
+
+    if (ports == NULL)
+        return error_errno(err, ENOMEM, "listen");
+    for (size_t i = 0; i < count; i++)
+        ports[i] = &others[i]->ports;
+    int r = ports_open_beside(&g->ports, g->pool, ports, count, err);
+    free(ports);
+    return r;
+}
+
+int gang_open_beside(struct gang *g, struct gang *const *others, size_t count, struct error *err)
+{
     struct gang_watch watch = {.kind = GANG_WATCH_BELL};
-    int r = ports_open(&g->ports, g->pool, err);
+    int r = open_ports(g, others, count, err);
 
     if (r < 0)
         return r;
     r = plan_make(&g->plan, g->pool, g->context, &g->ports, err);
     g->planned = true;
-    g->plan.slots = g->slots;
+    g->plan.slots = g->posts;
     if (r == 0)
         r = gang_queue_open(g, err);
     if (r == 0)
@@ -127,10 +162,9 @@ void gang_fail(struct gang *g, const char *reason)
     gang_set_reason(g, "%s", reason);
 }
 
-void gang_feed(struct gang *g, struct gang *const *gangs, size_t count)
+void gang_feed(struct gang *g, struct feed *feed)
 {
-    g->fed = gangs;
-    g->fed_count = count;
+    g->feed = feed;
 }
 
 struct gang *gang_free(struct gang *g)
@@ -176,9 +210,9 @@ enum lifecycle_action gang_event(struct gang *g, struct worker *w, enum lifecycl
                                  uint64_t now)
 {
     enum lifecycle_state before = w->state;
-    uint64_t patience = !g->stopping       ? g->context->process_control_timeout
-                        : g->stop_by > now ? g->stop_by - now
-                                           : 0;
+    uint64_t patience = !g->stopping || g->retiring ? g->context->process_control_timeout
+                        : g->stop_by > now          ? g->stop_by - now
+                                                    : 0;
     enum lifecycle_action action = worker_event(w, event, patience, now);
 
     switch (action) {
@@ -239,19 +273,23 @@ void gang_proved(struct gang *g, uint64_t started)
 void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now)
 {
     static const enum lifecycle_event orders[] = {
+        [GANG_STOP_RETIRE] = LIFECYCLE_DRAIN,
         [GANG_STOP_DRAIN] = LIFECYCLE_DRAIN,
         [GANG_STOP_TERM] = LIFECYCLE_TERM,
         [GANG_STOP_KILL] = LIFECYCLE_KILL,
     };
 
-    bool stopping = g->stopping;
+    bool first = !g->stopping;
+    bool stopping = g->stopping && (!g->retiring || how == GANG_STOP_RETIRE);
 
-    if (!stopping) {
-        ports_unlink(&g->ports);
+    if (first)
+        ports_deafen(&g->ports);
+    if (!stopping)
         g->stop_by = now + g->context->process_control_timeout;
-    }
     g->stopping = true;
-    g->emptying = how == GANG_STOP_DRAIN && ports_paths(&g->ports) > 0 && gang_serving(g) > 0;
+    g->retiring = stopping ? g->retiring : how == GANG_STOP_RETIRE;
+    if (first || how > GANG_STOP_DRAIN)
+        g->emptying = how <= GANG_STOP_DRAIN && ports_own(&g->ports) > 0 && gang_serving(g) > 0;
     g->empty_look = now + GANG_EMPTY_EVERY;
     for (uint32_t i = 0; i < g->slots; i++) {
         struct worker *w = &g->workers[i];
@@ -259,7 +297,7 @@ void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now)
         if (!g->emptying)
             (void)gang_event(g, w, orders[how], now);
         /* From here on everybody has the same time left, also who was leaving already. */
-        if (!stopping && w->state == LIFECYCLE_DRAINING)
+        if (!stopping && !g->retiring && w->state == LIFECYCLE_DRAINING)
             w->deadline = g->stop_by;
     }
 }
@@ -276,7 +314,7 @@ enum board_pool_state gang_state(const struct gang *g)
     if (g->failed)
         return BOARD_POOL_FAILED;
     if (g->stopping)
-        return BOARD_POOL_STOPPING;
+        return gang_alive(g) > 0 ? BOARD_POOL_STOPPING : BOARD_POOL_STOPPED;
     if (throttle_failing(&g->throttle))
         return BOARD_POOL_FAILING;
     if (g->opened && g->pool->pm == CONF_PM_ONDEMAND)

@@ -23,6 +23,7 @@
 #include "pool/context.h"
 
 struct gang;
+struct feed; /* pool/feed.h */
 
 #define GANG_LINE_PLAIN (-2)
 
@@ -68,12 +69,24 @@ struct gang_hooks {
  */
 int gang_new(struct gang **ret, const struct conf_pool *pool, const struct pool_context *context,
              const struct gang_hooks *hooks, uint64_t now, uint64_t wall, struct error *err);
+/* The same, with pm.max_children as by gang_scale(); 0: as by the configuration. */
+int gang_new_scaled(struct gang **ret, const struct conf_pool *pool, uint32_t max_children,
+                    const struct pool_context *context, const struct gang_hooks *hooks,
+                    uint64_t now, uint64_t wall, struct error *err);
 /* Bind the sockets and make ready to start workers: 0, or negative with err; then gang_fail() it. */
 int gang_open(struct gang *g, struct error *err);
+/*
+ * As gang_open(), beside gangs that serve already: a listening socket of one of `others` that has
+ * the same address is taken along (the same open file description, so nothing that waits in it is
+ * lost and nobody is refused), and its backlog, owner and mode become those of this pool.  Its path
+ * goes on belonging to the other gang, until gang_inherit().
+ */
+int gang_open_beside(struct gang *g, struct gang *const *others, size_t count, struct error *err);
 /* The pool cannot run, for this reason.  It keeps its board, so that the status page shows it. */
 void gang_fail(struct gang *g, const char *reason);
-/* Status pools: every worker is to be given the boards of these gangs (borrowed, the array too). */
-void gang_feed(struct gang *g, struct gang *const *gangs, size_t count);
+/* Status pools: every worker is to be given the boards of this feed (borrowed), and what changes in
+ * it. */
+void gang_feed(struct gang *g, struct feed *feed);
 /* Close everything.  Workers that still live are left alone.  NULL is allowed; returns NULL. */
 struct gang *gang_free(struct gang *g);
 
@@ -88,6 +101,9 @@ void gang_ready(struct gang *g, const struct gang_watch *w, uint64_t now);
 bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t now);
 
 enum gang_stop_how {
+    /* What has been accepted, or waits in a socket that no other gang serves, is finished, however
+     * long that takes. */
+    GANG_STOP_RETIRE,
     /* What has been accepted, or waits in a socket with a path, is finished within
      * process_control_timeout. */
     GANG_STOP_DRAIN,
@@ -96,6 +112,40 @@ enum gang_stop_how {
 };
 /* End the pool: nobody new finds its sockets.  A stronger order may follow a weaker one. */
 void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now);
+
+/* ---- change ---- */
+
+enum gang_tune_outcome {
+    GANG_TUNE_BEYOND = 1, /* more workers than it has room for: it has to be replaced */
+};
+/*
+ * `pool` (borrowed in place of the one before, which it must not differ from in more than
+ * CONF_TUNE) holds from now on, without anybody being restarted.  0; GANG_TUNE_BEYOND, or negative
+ * with err, and nothing has changed.
+ */
+int gang_tune(struct gang *g, const struct conf_pool *pool, uint64_t now, struct error *err);
+/* pm.max_children, whatever the configuration says; 0: what that says.  As gang_tune(). */
+int gang_scale(struct gang *g, uint32_t max_children, uint64_t now, struct error *err);
+/* Its number among the gangs of its pool, for the status page; 1 when nobody says otherwise. */
+void gang_set_generation(struct gang *g, uint32_t generation);
+uint32_t gang_generation(const struct gang *g);
+/* At least so many workers whatever the policy says (not more than max_children); 0: no such rule.
+ * A gang that must prove itself has 1 at least. */
+bool gang_set_floor(struct gang *g, uint32_t floor);
+/* At most so many, the idle leaving first; UINT32_MAX: no such rule. */
+bool gang_set_cap(struct gang *g, uint32_t cap);
+/* The two above: whether that is new, and the gang is to be settled. */
+/* At most so many more processes than live now, as other gangs of its pool live, too. */
+void gang_set_room(struct gang *g, uint32_t room);
+/* `g` goes on in the place of `from`: the paths of sockets they share belong to it now, and what
+ * `from` has counted counts for it. */
+void gang_inherit(struct gang *g, struct gang *from);
+/* The first half of that alone. */
+void gang_take_paths(struct gang *g, struct gang *from);
+/* What `from` has counted since gang_inherit() or the last call. */
+void gang_inherit_counts(struct gang *g, struct gang *from);
+/* The log level has changed: tell the workers. */
+void gang_tell_level(struct gang *g, enum log_level level);
 
 /* Replace every worker that serves now, as if it had reached pm.max_requests. */
 void gang_replace_all(struct gang *g);
@@ -111,6 +161,19 @@ uint32_t gang_alive(const struct gang *g);
 uint32_t gang_serving(const struct gang *g);
 /* As many accept as its policy wants; false before it was settled once. */
 bool gang_at_strength(const struct gang *g);
+/* Processes that it may have: pm.max_children and the surplus. */
+uint32_t gang_most(const struct gang *g);
+/* What it borrows: the pool as it is now. */
+const struct conf_pool *gang_pool(const struct gang *g);
+/* It would have more workers if only process.max, or gang_set_room(), let it. */
+bool gang_starved(const struct gang *g);
+/* Stopped, and nobody is left; nor anything that one of them may have to say. */
+bool gang_ended(const struct gang *g);
+bool gang_silent(const struct gang *g);
+/* It has its sockets, and workers may be started. */
+bool gang_is_open(const struct gang *g);
+/* Both have the same socket. */
+bool gang_shares(const struct gang *g, const struct gang *other);
 /* Whether its workers run as this user. */
 bool gang_runs_as(const struct gang *g, uid_t uid);
 

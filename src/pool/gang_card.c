@@ -36,14 +36,16 @@ void gang_publish(struct gang *g, uint64_t now)
     if (card.name[0] == '\0') { /* what never changes */
         (void)snprintf(card.name, sizeof(card.name), "%s", g->pool->name);
         (void)snprintf(card.kind, sizeof(card.kind), "%s", kind_name(g->pool->kind));
-        (void)snprintf(card.pm, sizeof(card.pm), "%s", pm_name(g->pool->pm));
-        card.start_time = now + (uint64_t)g->wall_offset;
-        card.max_children = g->pool->pm_max_children;
-        card.generation = 1;
+        if (card.start_time == 0)
+            card.start_time = now + (uint64_t)g->wall_offset;
     }
+    memset(card.pm, 0, sizeof(card.pm));
+    (void)snprintf(card.pm, sizeof(card.pm), "%s", pm_name(g->pool->pm));
+    card.max_children = g->pool->pm_max_children;
+    card.generation = g->generation;
     name_listen(&card, g);
     card.state = gang_state(g);
-    card.total = gang_alive(g) - (g->workers[g->posts].state != LIFECYCLE_EMPTY);
+    card.total = gang_alive(g) - (g->workers[g->slots - 1].state != LIFECYCLE_EMPTY);
     memset(card.reason, 0, sizeof(card.reason));
     (void)snprintf(card.reason, sizeof(card.reason), "%s", gang_reason(g));
     card.throttled_until =

@@ -89,43 +89,87 @@ void gang_hear_words(struct gang *g, struct worker *w, uint64_t now)
     }
 }
 
-/* One board: 0 sent, or its worker is gone; CHANNEL_FULL; negative: a shortage, which passes. */
-static int send_board(struct gang *g, struct worker *w, const struct gang *about)
+/* Send a message with a descriptor, which is closed: 0 sent, or its worker is gone; CHANNEL_FULL;
+ * negative: a shortage, which passes. */
+static int send_descriptor(struct worker *w, const struct channel_message *message, int fd)
 {
-    struct channel_message message = {.word = CHANNEL_BOARD};
-    struct error err = ERROR_NONE;
+    int r = channel_send(w->channel, message, fd);
 
-    (void)snprintf(message.name, sizeof(message.name), "%s", about->pool->name);
-    __attribute__((cleanup(descriptor_cleanup))) int fd = board_reopen_readonly(about->board, &err);
-    int r = fd < 0 ? fd : channel_send(w->channel, &message, fd);
-    if (fd >= 0 && r < 0 && r != -ETOOMANYREFS && r != -ENOBUFS && r != -ENOMEM)
-        return 0;
+    descriptor_close(&fd);
+    return r < 0 && r != -ETOOMANYREFS && r != -ENOBUFS && r != -ENOMEM ? 0 : r;
+}
+
+/* One board, or the word that there is none any more. */
+static int send_item(struct gang *g, struct worker *w, const struct feed_item *item)
+{
+    struct channel_message message = {.word = item->board == NULL ? CHANNEL_FORGET : CHANNEL_BOARD};
+    struct error err = ERROR_NONE;
+    int fd = -1;
+
+    (void)snprintf(message.name, sizeof(message.name), "%s", item->name);
+    if (item->board == NULL && w->fed == 0)
+        return 0; /* it never knew */
+    if (item->board != NULL)
+        fd = board_reopen_readonly(item->board, &err);
+    int r = item->board != NULL && fd < 0 ? fd : send_descriptor(w, &message, fd);
     if (r < 0 && !g->feed_short)
-        gang_say(g, LOG_LEVEL_WARNING, "the status of pool %s is not shown yet: %s",
-                 about->pool->name, fd < 0 ? err.text : strerror(-r));
+        gang_say(g, LOG_LEVEL_WARNING, "the status of pool %s is not shown yet: %s", item->name,
+                 item->board != NULL && fd < 0 ? err.text : strerror(-r));
     g->feed_short = r < 0;
     return r;
 }
 
-void gang_hear_send(struct gang *g, struct worker *w, uint64_t now)
+/* The settings of all later workers, for one that lives. */
+static int send_settings(const struct gang *g, struct worker *w)
 {
-    bool unsent = worker_flush(w);
+    const struct channel_message message = {.word = CHANNEL_SETTINGS};
+    int fd = plan_seal(gang_queue_is_shedder(g, w) ? &g->queue.plan : &g->plan, NULL);
+
+    return fd < 0 ? fd : send_descriptor(w, &message, fd);
+}
+
+/* What concerns this worker alone.  0, CHANNEL_FULL or negative (a shortage). */
+static int send_words(const struct gang *g, struct worker *w)
+{
     int r = 0;
 
-    for (int i = 0; !unsent && i < TURN && w->boards < g->fed_count && w->channel >= 0; i++) {
-        if (now < g->feed_again)
-            break;
-        r = send_board(g, w, g->fed[w->boards]);
-        if (r < 0)
-            g->feed_again = now + GANG_FEED_AGAIN;
-        if (r != 0)
-            break;
-        w->boards++;
+    if (w->level_unsent >= 0) {
+        const struct channel_message message = {.word = CHANNEL_LEVEL,
+                                                .number = (uint32_t)w->level_unsent};
+        r = channel_send(w->channel, &message, -1) == CHANNEL_FULL ? CHANNEL_FULL : 0;
+        if (r == 0)
+            w->level_unsent = -1;
     }
+    if (r == 0 && w->settings_unsent) {
+        r = send_settings(g, w);
+        w->settings_unsent = r != 0;
+    }
+    return r;
+}
+
+bool gang_hear_unsent(const struct gang *g, const struct worker *w)
+{
+    return w->channel >= 0 && (w->drain_unsent || w->settings_unsent || w->level_unsent >= 0 ||
+                               feed_next(g->feed, w->fed) != NULL);
+}
+
+void gang_hear_send(struct gang *g, struct worker *w, uint64_t now)
+{
+    bool full = worker_flush(w);
+    const struct feed_item *item = NULL;
+    int r = full || now < g->feed_again ? CHANNEL_FULL : send_words(g, w);
+
+    for (int i = 0; r == 0 && i < TURN && (item = feed_next(g->feed, w->fed)) != NULL; i++) {
+        r = send_item(g, w, item);
+        if (r == 0)
+            w->fed = item->change;
+    }
+    if (r < 0)
+        g->feed_again = now + GANG_FEED_AGAIN;
     /* In a shortage the clock says when to go on: there is room in the channel all the while. */
     if (w->channel >= 0)
         (void)gang_hear_watch(g, w, GANG_WATCH_CHANNEL, w->channel,
-                              unsent || (w->boards < g->fed_count && now >= g->feed_again));
+                              full || (gang_hear_unsent(g, w) && now >= g->feed_again));
 }
 
 /* ---- the output ---- */

@@ -29,42 +29,79 @@
 
 static struct worker *shedder(struct gang *g)
 {
-    return &g->workers[g->posts];
+    return &g->workers[g->slots - 1];
 }
 
 bool gang_queue_is_shedder(const struct gang *g, const struct worker *w)
 {
-    return w->slot == g->posts;
+    return w->slot == g->slots - 1;
 }
 
 /* ---- the plan ---- */
 
-static bool may_shed(const struct gang *g)
+static bool may_shed(const struct conf_pool *pool)
 {
-    return g->pool->queue_limit > 0 || g->pool->queue_timeout > 0;
+    return pool->queue_limit > 0 || pool->queue_timeout > 0;
+}
+
+static void set_pool(struct gang_queue *q, const struct conf_pool *pool)
+{
+    q->pool = *pool; /* borrows what the original owns */
+    q->pool.kind = CONF_KIND_CGI;
+    q->pool.keepalive_connections = SHEDDER_CONNECTIONS;
+    q->pool.rlimit_files = CONF_UNSET;
+}
+
+static int add_limits(struct gang_queue *q, struct error *err)
+{
+    struct settings *s = &q->plan.settings;
+    int r = settings_add_number(s, "shed", 1);
+
+    if (r == 0)
+        r = settings_add_number(s, "queue_limit", q->pool.queue_limit);
+    if (r == 0)
+        r = settings_add_number(s, "queue_timeout", q->pool.queue_timeout);
+    return r < 0 ? error_errno(err, -r, "the settings of a shedder") : 0;
+}
+
+static int make_plan(struct gang *g, const struct conf_pool *pool, struct error *err)
+{
+    struct gang_queue *q = &g->queue;
+
+    set_pool(q, pool);
+    int r = plan_make(&q->plan, &q->pool, g->context, &g->ports, err);
+    q->planned = true;
+    return r < 0 ? r : add_limits(q, err);
 }
 
 int gang_queue_open(struct gang *g, struct error *err)
 {
-    struct gang_queue *q = &g->queue;
-    struct settings *s = &q->plan.settings;
+    return may_shed(g->pool) ? make_plan(g, g->pool, err) : 0;
+}
 
-    if (!may_shed(g))
+/* Without a plan no shedder is started; one that lives is sent the settings of the new one. */
+int gang_queue_renew(struct gang *g, const struct conf_pool *pool, struct error *err)
+{
+    struct gang_queue *q = &g->queue;
+    struct conf_pool before = q->pool;
+
+    if (!may_shed(pool)) {
+        gang_queue_close(g);
         return 0;
-    q->pool = *g->pool; /* borrows what the original owns */
-    q->pool.kind = CONF_KIND_CGI;
-    q->pool.keepalive_connections = SHEDDER_CONNECTIONS;
-    q->pool.rlimit_files = CONF_UNSET;
-    int r = plan_make(&q->plan, &q->pool, g->context, &g->ports, err);
-    q->planned = true;
-    if (r < 0)
+    }
+    if (!q->planned) {
+        int r = make_plan(g, pool, err);
+        if (r < 0)
+            gang_queue_close(g);
         return r;
-    r = settings_add_number(s, "shed", 1);
-    if (r == 0)
-        r = settings_add_number(s, "queue_limit", g->pool->queue_limit);
-    if (r == 0)
-        r = settings_add_number(s, "queue_timeout", g->pool->queue_timeout);
-    return r < 0 ? error_errno(err, -r, "the settings of a shedder") : 0;
+    }
+    set_pool(q, pool);
+    int r = plan_renew(&q->plan, &q->pool, &g->ports, err);
+    if (r >= 0)
+        r = add_limits(q, err);
+    if (r < 0)
+        q->pool = before;
+    return r < 0 ? r : 0;
 }
 
 void gang_queue_close(struct gang *g)
@@ -215,7 +252,7 @@ static struct overload_input ask(struct gang *g, const struct policy_input *in, 
                                .idle = !g->nobody_idle,
                                .at_max = (uint64_t)in->pending + in->serving >= in->max_children ||
                                          in->failing || in->allowed == 0,
-                               .stopping = g->stopping,
+                               .stopping = g->stopping || g->cap != UINT32_MAX,
                                .queue_limit = g->pool->queue_limit,
                                .queue_timeout = g->pool->queue_timeout};
     uint64_t waiting = 0, limit = 0;

@@ -98,13 +98,16 @@ static void retire(struct gang *g, uint32_t count, uint64_t now)
     }
 }
 
-static void obey(struct gang *g, const struct policy_answer *answer, uint64_t now)
+static void obey(struct gang *g, const struct policy_input *in, const struct policy_answer *answer,
+                 uint64_t now)
 {
     uint32_t start = answer->start;
 
     g->wanted = answer->wanted;
     g->settled = true;
-    if (answer->reached && now >= g->next_reached) { /* PHP-FPM counts once a second, too */
+    g->starved = in->allowed == 0 && !in->held && in->pending + in->serving < answer->wanted;
+    if (answer->reached && g->cap == UINT32_MAX &&
+        now >= g->next_reached) { /* PHP-FPM counts once a second, too */
         g->card.max_children_reached++;
         g->next_reached = now + CLOCK_SEC;
     }
@@ -126,7 +129,7 @@ static void obey(struct gang *g, const struct policy_answer *answer, uint64_t no
  */
 static bool may_finish(const struct gang *g, const struct worker *w)
 {
-    return !g->stopping && w->state == LIFECYCLE_DRAINING &&
+    return (!g->stopping || g->retiring) && w->state == LIFECYCLE_DRAINING &&
            board_snapshot_slot(g->board, w->slot).active > 0;
 }
 
@@ -170,7 +173,24 @@ static void look_at_queue(struct gang *g, uint64_t now)
     if (!g->emptying || now < g->empty_look)
         return;
     g->empty_look = now + GANG_EMPTY_EVERY;
-    g->emptying = now < g->stop_by && gang_alive(g) > 0 && ports_paths_waiting(&g->ports);
+    g->emptying = now < g->stop_by && gang_alive(g) > 0 && ports_waiting(&g->ports);
+}
+
+/* Nobody takes anything out of them any more: whoever comes is to hear so at once. */
+static void close_ports(struct gang *g)
+{
+    if (!g->stopping || g->emptying || g->ports_closed)
+        return;
+    for (size_t i = 0; i < g->ports.count; i++) {
+        struct gang_watch watch = {
+            .kind = GANG_WATCH_LISTEN, .slot = (uint32_t)i, .fd = g->ports.items[i].fd};
+
+        if (watch.fd >= 0)
+            g->hooks.unwatch(g->hooks.cookie, g, &watch);
+    }
+    g->watching = false;
+    ports_close_own(&g->ports);
+    g->ports_closed = true;
 }
 
 static uint64_t sooner(uint64_t a, uint64_t b)
@@ -186,10 +206,11 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
         pass_deadlines(g, now);
         look_for_proof(g, now);
         look_at_queue(g, now);
+        close_ports(g);
         (void)gang_native_settle(g, now);
         struct policy_input in = gang_stock_take(g, now);
         struct policy_answer answer = policy_decide(&in);
-        obey(g, &answer, now);
+        obey(g, &in, &answer, now);
         next = sooner(gang_stock_watch(g, &in, &answer, now), gang_stock_next(g, &answer, now));
         next = sooner(next, gang_native_settle(g, now));
         next = sooner(next, gang_queue_settle(g, &in, now));
@@ -200,9 +221,9 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
 
             if (w->state == LIFECYCLE_EMPTY)
                 continue;
-            if (w->channel >= 0 && (w->drain_unsent || w->boards < g->fed_count))
+            if (gang_hear_unsent(g, w))
                 gang_hear_send(g, w, now);
-            if (w->boards < g->fed_count && w->channel >= 0 && g->feed_again > now)
+            if (g->feed_again > now && gang_hear_unsent(g, w))
                 next = sooner(next, g->feed_again);
             next = sooner(next, w->deadline);
         }

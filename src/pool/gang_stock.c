@@ -125,9 +125,17 @@ static uint32_t processes_left(const struct gang *g)
 {
     const struct pool_context *c = g->context;
 
-    if (c->process_max == 0 || c->processes == NULL || g->pool->kind == CONF_KIND_STATUS)
-        return POLICY_UNBOUNDED;
-    return *c->processes < c->process_max ? c->process_max - *c->processes : 0;
+    uint32_t left = g->room;
+
+    if (c->process_max > 0 && c->processes != NULL && g->pool->kind != CONF_KIND_STATUS) {
+        uint32_t all = *c->processes < c->process_max ? c->process_max - *c->processes : 0;
+
+        /* Who is to show that he can serve has no predecessor that would make room before. */
+        if (all == 0 && g->floor > 0 && !g->proven && g->card.total == 0)
+            all = 1;
+        left = left < all ? left : all;
+    }
+    return left;
 }
 
 static uint32_t spares(int64_t configured)
@@ -138,11 +146,12 @@ static uint32_t spares(int64_t configured)
 struct policy_input gang_stock_take(struct gang *g, uint64_t now)
 {
     struct policy_input in = {.pm = g->pool->pm,
-                              .max_children = g->max_children,
+                              .max_children = g->max_children < g->cap ? g->max_children : g->cap,
+                              .floor = g->floor,
                               .min_spare = spares(g->pool->pm_min_spare_servers),
                               .max_spare = spares(g->pool->pm_max_spare_servers),
                               .max_spawn_rate = g->pool->pm_max_spawn_rate,
-                              .surplus = g->posts - g->max_children,
+                              .surplus = g->surplus,
                               .allowed = processes_left(g),
                               .size = g->wanted,
                               .stopping = g->stopping && !g->emptying,

@@ -9,6 +9,7 @@
  * (what is published).
  */
 
+#include "pool/feed.h"
 #include "pool/gang.h"
 #include "pool/output.h"
 #include "pool/overload.h"
@@ -69,25 +70,36 @@ struct gang {
     bool opened;  /* sockets are bound, workers may be started */
     bool failed;  /* cannot run; opened is false */
     bool stopping;
+    bool ports_closed;     /* while stopping: nobody serves them any more */
+    bool retiring;         /* stopping, and there is no hurry */
     uint32_t max_children; /* at least 1 */
     uint32_t wanted;       /* the policy's last answer; at first, what to start with */
     bool settled;          /* the policy was asked */
     uint64_t next_reached; /* max_children was reached: not counted again before */
-    /* Stopping, but its workers still serve what waits in sockets whose paths are gone already. */
+    /* Stopping, but its workers still serve what waits in sockets that nobody new finds. */
     bool emptying;
     uint64_t empty_look;    /* while emptying: when to look next */
     uint64_t stop_by;       /* while stopping: no request in hand may take longer */
     bool proven;            /* a worker has been ready */
     struct worker *workers; /* by slot; owned */
-    uint32_t slots;         /* all of them: the posts and one for a shedder, the last */
-    uint32_t posts; /* slots of ordinary workers: max_children and a surplus for replacing */
+    uint32_t slots;         /* all of them; the last one is for a shedder */
+    uint32_t posts;         /* slots that ordinary workers have ever been allowed to have: the first
+                               ones.  There may be room for more. */
+    uint32_t surplus;       /* processes beyond max_children, for replacing */
+    uint32_t generation;
+    uint32_t floor, cap, room; /* pool/gang.h */
+    bool starved;              /* it wants more than it is allowed to have */
+    uint32_t scaled;           /* gang_scale(), or 0 */
+    struct conf_pool altered;  /* while it is scaled: `given` with another max_children */
+    const struct conf_pool *given;
+    struct board_totals inherited; /* of the gang that another one inherited from: counted there */
+    struct board_card inherited_card;
     uint32_t last_serial;
     struct throttle throttle;
     uint64_t failed_at; /* monotonic: the last failure; only a later start can prove anything */
     struct leftover leftovers[GANG_LEFTOVERS];
     size_t leftover_count;
-    struct gang *const *fed; /* boards for status workers; borrowed */
-    size_t fed_count;
+    struct feed *feed; /* boards for status workers; borrowed, NULL: none */
     struct gang_queue queue;
     struct window window;         /* of how many were needed at once */
     struct recycle_budget budget; /* of replacements */
@@ -136,7 +148,8 @@ void gang_hear_last_words(struct gang *g, const struct leftover *last, uint64_t 
 /* Give up outputs whose time has come; the next such time. */
 uint64_t gang_hear_expire(struct gang *g, uint64_t now);
 void gang_hear_close(struct gang *g);
-/* Send boards and words that are still unsent. */
+/* Whether there are words or boards that `w` has not been sent; send them, or begin to. */
+bool gang_hear_unsent(const struct gang *g, const struct worker *w);
 void gang_hear_send(struct gang *g, struct worker *w, uint64_t now);
 
 /* Does the board say that the worker in `slot` served?  Gossip. */
@@ -171,6 +184,11 @@ uint32_t gang_queue_spare(const struct gang *g);
 /* The shedder sits in the last slot. */
 bool gang_queue_is_shedder(const struct gang *g, const struct worker *w);
 void gang_queue_bury(struct gang *g, struct worker *w, int code, int status, uint64_t now);
+
+/* Slots of a gang that is made for so many posts: it may grow. */
+uint32_t gang_change_capacity(uint32_t posts);
+/* The shedder's plan for `pool`, as it is now.  0 or negative. */
+int gang_queue_renew(struct gang *g, const struct conf_pool *pool, struct error *err);
 
 /* Publish what has changed. */
 void gang_publish(struct gang *g, uint64_t now);

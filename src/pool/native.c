@@ -200,6 +200,11 @@ int native_make(struct native **ret, const struct conf_pool *pool,
     return 0;
 }
 
+void native_renew(struct native *n, const struct conf_pool *pool)
+{
+    n->pool = pool;
+}
+
 struct native *native_free(struct native *n)
 {
     if (n == NULL)

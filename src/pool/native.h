@@ -40,6 +40,8 @@ bool native_opaque(const struct conf_pool *pool, const struct pool_context *cont
 /* 0, or negative.  `pool` is borrowed; all else is copied. */
 int native_make(struct native **ret, const struct conf_pool *pool,
                 const struct pool_context *context, const struct identity *id, struct error *err);
+/* Borrow `pool` instead, which says the same. */
+void native_renew(struct native *n, const struct conf_pool *pool);
 /* NULL is allowed; returns NULL. */
 struct native *native_free(struct native *n);
 

@@ -149,6 +149,45 @@ void plan_clear(struct plan *p)
     p->has_identity = false;
 }
 
+static bool same_block(const struct settings *a, const struct settings *b)
+{
+    size_t length = bytes_held(&a->block);
+
+    return length == bytes_held(&b->block) &&
+           (length == 0 || memcmp(bytes_front(&a->block), bytes_front(&b->block), length) == 0);
+}
+
+int plan_renew(struct plan *p, const struct conf_pool *pool, const struct ports *ports,
+               struct error *err)
+{
+    struct settings settings;
+    int r;
+
+    if (p->native != NULL) {
+        native_renew(p->native, pool);
+        p->pool = pool;
+        return 0;
+    }
+    settings_init(&settings);
+    r = add_settings(&settings, pool, p->context, ports);
+    if (r < 0) {
+        settings_clear(&settings);
+        return error_errno(err, -r, "the pool's settings do not fit into %u bytes", SETTINGS_MAX);
+    }
+    r = !same_block(&settings, &p->settings);
+    settings_clear(&p->settings);
+    p->settings = settings;
+    p->pool = pool;
+    return r;
+}
+
+int plan_seal(const struct plan *p, struct error *err)
+{
+    const struct bytes *block = &p->settings.block;
+
+    return handover_seal(bytes_front(block), bytes_held(block), "ganger-settings", err);
+}
+
 static void fill(struct spawn_plan *spawn, const struct plan *p)
 {
     spawn->exec_fd = p->context->worker_fd;
@@ -226,9 +265,7 @@ int plan_spawn(const struct plan *p, const struct ports *ports, const struct pla
     __attribute__((cleanup(descriptor_cleanup))) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0)
         return error_errno(err, errno, "/dev/null");
-    const struct bytes *block = &p->settings.block;
-    __attribute__((cleanup(descriptor_cleanup))) int settings =
-        handover_seal(bytes_front(block), bytes_held(block), "ganger-settings", err);
+    __attribute__((cleanup(descriptor_cleanup))) int settings = plan_seal(p, err);
     if (settings < 0)
         return settings;
 

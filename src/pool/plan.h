@@ -35,6 +35,13 @@ struct plan {
 int plan_make(struct plan *ret, const struct conf_pool *pool, const struct pool_context *context,
               const struct ports *ports, struct error *err);
 void plan_clear(struct plan *p);
+/* `pool` (which differs in no more than CONF_TUNE), the context as it is now, hold for workers that
+ * are started from now on.  1 when the settings are others than before, 0 when not; negative, and
+ * nothing has changed. */
+int plan_renew(struct plan *p, const struct conf_pool *pool, const struct ports *ports,
+               struct error *err);
+/* The settings as a sealed memfd: the descriptor, or negative. */
+int plan_seal(const struct plan *p, struct error *err);
 
 struct plan_fds { /* the parent's numbers for what the worker is born with; all borrowed */
     int output;   /* its descriptor 2 */

@@ -38,6 +38,7 @@ static struct bounds find_bounds(const struct policy_input *in)
         b.low = load;
         b.high = in->peak;
     }
+    b.low = most(b.low, in->floor);
     b.high = most(b.high, b.low);
     return b;
 }

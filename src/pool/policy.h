@@ -34,6 +34,7 @@ struct policy_input {
     enum conf_pm pm;
     uint32_t max_children;
     uint32_t min_spare, max_spare; /* dynamic */
+    uint32_t floor;                /* at least so many, within max_children */
     uint32_t max_spawn_rate;       /* so many may be on their way once the pool is proven */
     uint32_t surplus;              /* processes beyond max_children, while some are replaced */
     uint32_t allowed;              /* more processes that process.max leaves; POLICY_UNBOUNDED */

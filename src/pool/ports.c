@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 #include "base/descriptor.h"
 #include "host/identity.h"
 
@@ -29,12 +31,60 @@ static int make_plan(struct socket_plan *ret, const struct conf_pool *pool, cons
     return 0;
 }
 
+static const struct port *find(const struct ports *p, const char *text)
+{
+    for (size_t i = 0; p != NULL && i < p->count; i++) {
+        const struct port *port = &p->items[i];
+
+        /* A path that is gone cannot come back. */
+        if (port->fd >= 0 && !(port->deaf && port->address.family == ADDRESS_UNIX) &&
+            strcmp(port->address.text, text) == 0)
+            return port;
+    }
+    return NULL;
+}
+
+/* The first one that is not lent itself, or any. */
+static const struct port *find_other(const struct ports *const *others, size_t count,
+                                     const char *text)
+{
+    const struct port *any = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct port *found = find(others[i], text);
+
+        if (found != NULL && !found->lent)
+            return found;
+        any = any == NULL ? found : any;
+    }
+    return any;
+}
+
+/* What the socket is to be for this pool, it becomes when its path does (ports_dress()); only a
+ * program that waits in accept() needs one that blocks from the start. */
+static int adopt(struct port *ret, const struct port *other, const struct socket_plan *plan,
+                 struct error *err)
+{
+    int fd = descriptor_copy(other->fd);
+    if (fd < 0)
+        return error_errno(err, -fd, "cannot keep the socket %s", other->address.text);
+    if (!plan->nonblock)
+        (void)descriptor_nonblock(fd, false);
+    if (other->deaf)
+        socket_undeafen(fd);
+    *ret = (struct port){.address = plan->address, .fd = fd, .lent = true};
+    return 0;
+}
+
 static int open_one(struct port *ret, const struct conf_pool *pool, const char *text,
-                    struct error *err)
+                    const struct ports *const *others, size_t count, struct error *err)
 {
     struct socket_plan plan = {0};
     int r = make_plan(&plan, pool, text, err);
+    const struct port *other = r < 0 ? NULL : find_other(others, count, plan.address.text);
 
+    if (other != NULL)
+        return adopt(ret, other, &plan, err);
     if (r == 0)
         r = socket_listen(&plan, &ret->fd, err);
     if (r == SOCKET_IN_USE || r == SOCKET_NOT_A_SOCKET)
@@ -44,7 +94,8 @@ static int open_one(struct port *ret, const struct conf_pool *pool, const char *
     return r;
 }
 
-int ports_open(struct ports *ret, const struct conf_pool *pool, struct error *err)
+int ports_open_beside(struct ports *ret, const struct conf_pool *pool,
+                      const struct ports *const *others, size_t count, struct error *err)
 {
     *ret = (struct ports){0};
     ret->items = calloc(pool->listen.count == 0 ? 1 : pool->listen.count, sizeof(*ret->items));
@@ -52,7 +103,7 @@ int ports_open(struct ports *ret, const struct conf_pool *pool, struct error *er
         return error_errno(err, ENOMEM, "listen");
     for (size_t i = 0; i < pool->listen.count; i++) {
         ret->items[i].fd = -1;
-        int r = open_one(&ret->items[i], pool, pool->listen.items[i], err);
+        int r = open_one(&ret->items[i], pool, pool->listen.items[i], others, count, err);
         if (r < 0) {
             ports_unlink(ret);
             ports_close(ret);
@@ -63,30 +114,120 @@ int ports_open(struct ports *ret, const struct conf_pool *pool, struct error *er
     return 0;
 }
 
+int ports_open(struct ports *ret, const struct conf_pool *pool, struct error *err)
+{
+    return ports_open_beside(ret, pool, NULL, 0, err);
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool dressed_alike(const struct conf_pool *a, const struct conf_pool *b)
+{
+    return a->listen_backlog == b->listen_backlog && a->listen_mode == b->listen_mode &&
+           (a->kind == CONF_KIND_FASTCGI) == (b->kind == CONF_KIND_FASTCGI) &&
+           same_name(a->listen_owner, b->listen_owner) &&
+           same_name(a->listen_group, b->listen_group);
+}
+
+int ports_dress(const struct ports *p, const struct conf_pool *before, const struct conf_pool *pool,
+                struct error *err)
+{
+    if (dressed_alike(before, pool))
+        return 0;
+    for (size_t i = 0; i < p->count; i++) {
+        struct socket_plan plan = {0};
+        int r = make_plan(&plan, pool, p->items[i].address.text, err);
+
+        if (r < 0)
+            return r;
+        if (plan.owner == (uid_t)-1 && before->listen_owner != NULL)
+            plan.owner = geteuid();
+        if (plan.group == (gid_t)-1 && before->listen_group != NULL)
+            plan.group = getegid();
+        r = socket_dress(&plan, p->items[i].fd, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static bool same_address(const struct port *a, const struct port *b)
+{
+    return a->fd >= 0 && b->fd >= 0 && strcmp(a->address.text, b->address.text) == 0;
+}
+
+bool ports_share(const struct ports *a, const struct ports *b)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        for (size_t k = 0; k < b->count; k++) {
+            if (same_address(&a->items[i], &b->items[k]))
+                return true;
+        }
+    }
+    return false;
+}
+
+void ports_take_paths(struct ports *p, struct ports *from)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        for (size_t k = 0; k < from->count; k++) {
+            struct port *mine = &p->items[i], *other = &from->items[k];
+
+            if (!mine->lent || other->lent || !same_address(mine, other))
+                continue;
+            mine->lent = false;
+            other->lent = true;
+            other->deaf = false;
+        }
+    }
+}
+
 void ports_unlink(struct ports *p)
 {
     for (size_t i = 0; i < p->count; i++) {
-        if (p->items[i].address.family == ADDRESS_UNIX)
+        if (p->items[i].address.family == ADDRESS_UNIX && !p->items[i].lent)
             socket_unlink(&p->items[i].address, p->items[i].fd);
     }
 }
 
-size_t ports_paths(const struct ports *p)
+void ports_deafen(struct ports *p)
+{
+    ports_unlink(p);
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->items[i].lent)
+            continue;
+        socket_deafen(&p->items[i].address, p->items[i].fd);
+        p->items[i].deaf = true;
+    }
+}
+
+size_t ports_own(const struct ports *p)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < p->count; i++)
-        count += p->items[i].address.family == ADDRESS_UNIX;
+        count += p->items[i].fd >= 0 && !p->items[i].lent;
     return count;
 }
 
-bool ports_paths_waiting(const struct ports *p)
+bool ports_waiting(const struct ports *p)
 {
     for (size_t i = 0; i < p->count; i++) {
-        if (p->items[i].address.family == ADDRESS_UNIX && socket_waiting(p->items[i].fd))
+        if (p->items[i].fd >= 0 && !p->items[i].lent && socket_waiting(p->items[i].fd))
             return true;
     }
     return false;
+}
+
+void ports_close_own(struct ports *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (!p->items[i].lent)
+            descriptor_close(&p->items[i].fd);
+    }
 }
 
 void ports_close(struct ports *p)

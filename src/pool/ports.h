@@ -12,7 +12,9 @@
 
 struct port {
     struct address address;
-    int fd;
+    int fd;    /* -1: closed before the others */
+    bool lent; /* its path belongs to another gang, which has the same socket */
+    bool deaf; /* nobody new is to come in */
 };
 struct ports {
     struct port *items; /* owned */
@@ -21,11 +23,26 @@ struct ports {
 
 /* All or none: 0, or negative with err naming the address and the remedy. */
 int ports_open(struct ports *ret, const struct conf_pool *pool, struct error *err);
+/* The same, but an address that one of `others` listens at already is taken from there: the same
+ * open file description, its path lent. */
+int ports_open_beside(struct ports *ret, const struct conf_pool *pool,
+                      const struct ports *const *others, size_t count, struct error *err);
+/* What `pool` says of backlog, owner and mode, where it says other than `before`.  0 or negative. */
+int ports_dress(const struct ports *p, const struct conf_pool *before, const struct conf_pool *pool,
+                struct error *err);
+/* Both have a socket with the same address. */
+bool ports_share(const struct ports *a, const struct ports *b);
+/* The paths of sockets that both have belong to `p` from now on. */
+void ports_take_paths(struct ports *p, struct ports *from);
 /* Take our paths away, so that nobody new finds us; the sockets stay open.  Safe to call twice. */
 void ports_unlink(struct ports *p);
-/* How many have a path, and whether a connection waits in one of those. */
-size_t ports_paths(const struct ports *p);
-bool ports_paths_waiting(const struct ports *p);
+/* How many are ours alone, and whether a connection waits in one of those. */
+size_t ports_own(const struct ports *p);
+bool ports_waiting(const struct ports *p);
+/* Keep newcomers out of them, as far as that can be done: unlinked, or deaf. */
+void ports_deafen(struct ports *p);
+/* Close those that are ours alone. */
+void ports_close_own(struct ports *p);
 /* Close all; the memory is freed and *p is empty. */
 void ports_close(struct ports *p);
 

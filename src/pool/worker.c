@@ -21,6 +21,7 @@ void worker_init(struct worker *w, uint32_t slot)
                          .pidfd = -1,
                          .report = -1,
                          .channel = -1,
+                         .level_unsent = -1,
                          .deadline = CLOCK_NEVER};
     output_init(&w->output);
 }
@@ -56,7 +57,9 @@ int worker_start(struct worker *w, const struct plan *plan, const struct ports *
     w->started = now;
     w->drain_unsent = false;
     w->refused = false;
-    w->boards = 0;
+    w->fed = 0;
+    w->settings_unsent = false;
+    w->level_unsent = -1;
     w->due = RECYCLE_NO;
     w->recycle_at = 0;
     w->native = (struct worker_native){.is = plan->native != NULL};

@@ -50,7 +50,9 @@ struct worker {
     bool refused;           /* its exec failed, and the gang's reason says why */
     enum recycle_cause due; /* to be replaced, and why */
     uint32_t recycle_at;    /* when it has answered so many requests; 0: never */
-    size_t boards;          /* status workers: how many boards it has been given */
+    uint64_t fed;           /* status workers: what it knows of the feed (pool/feed.h) */
+    bool settings_unsent;   /* it has yet to be told of new settings */
+    int level_unsent;       /* and of a new log level; -1: not */
     struct worker_native native;
 };
 

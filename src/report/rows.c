@@ -123,6 +123,8 @@ static const char *pool_state_word(uint32_t state)
         return "failed";
     case BOARD_POOL_STOPPING:
         return "stopping";
+    case BOARD_POOL_STOPPED:
+        return "stopped";
     default:
         return "unknown";
     }
