@@ -39,7 +39,7 @@ void process_undumpable(void)
 
 /* Only what was ignored survives an exec, so only that can be wrong; handlers that are already set
  * (a sanitizer's) are this process's own. */
-bool process_signals_normalise(void)
+bool process_signals_normalise(const sigset_t *blocked)
 {
     bool done = true;
     sigset_t none;
@@ -58,7 +58,7 @@ bool process_signals_normalise(void)
     if (sigaction(SIGPIPE, &action, NULL) < 0)
         done = false;
     sigemptyset(&none);
-    if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+    if (sigprocmask(SIG_SETMASK, blocked == NULL ? &none : blocked, NULL) < 0)
         done = false;
     return done;
 }

@@ -4,6 +4,7 @@
 
 /* What a process of ganger does to itself, and what the kernel says of its children. */
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,12 +14,17 @@
 void process_set_name(const char *name); /* comm, cut at 15 bytes */
 void process_become_subreaper(void);     /* orphans of workers come to us */
 void process_undumpable(void);           /* no core, no ptrace by the same uid */
-bool process_signals_normalise(void); /* nothing inherited ignored, mask empty; SIGPIPE ignored */
+/* Nothing inherited ignored, SIGPIPE ignored, blocked exactly what is in *blocked (NULL: nothing); a
+ * signal that is in it and pending stays so. */
+bool process_signals_normalise(const sigset_t *blocked);
 /* Soft RLIMIT_NOFILE up to `wanted`, the hard one too where allowed; never down.  Negative when it
  * stays below `wanted` (it then is as high as the hard limit lets it). */
 int process_raise_files_limit(uint64_t wanted, struct error *err);
 /* Pids of our direct children as the kernel lists them, zombies too; malloc'd.  0 or negative. */
 int process_children(pid_t **ret, size_t *ret_count, struct error *err);
+/* SIGTERM to every child, SIGKILL to those that live after `patience` (usec), and as long again for
+ * these to go; all are collected.  How many are left.  Waits: not for a process that serves. */
+size_t process_end_children(uint64_t patience);
 /* The folder that holds /proc/self/exe, malloc'd; NULL on failure. */
 char *process_program_folder(void);
 /*

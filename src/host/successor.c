@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,36 @@ int successor_become(const struct successor_plan *p, struct error *err)
     }
     (void)let_through(p, false);
     return error_errno(err, -r, "cannot become %s", p->path);
+}
+
+/* ---- its environment ---- */
+
+static bool is_without(const char *entry, const char *const *without)
+{
+    for (size_t i = 0; without[i] != NULL; i++) {
+        size_t length = strlen(without[i]);
+
+        if (strncmp(entry, without[i], length) == 0 && entry[length] == '=')
+            return true;
+    }
+    return false;
+}
+
+char **successor_environment(const char *const *without, char *more)
+{
+    extern char **environ;
+    size_t count = 0, kept = 0;
+
+    while (environ != NULL && environ[count] != NULL)
+        count++;
+    char **list = calloc(count + 2, sizeof(*list));
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        if (!is_without(environ[i], without))
+            list[kept++] = environ[i];
+    }
+    if (list != NULL)
+        list[kept] = more;
+    return list;
 }
 
 /* ---- its path ---- */

@@ -37,6 +37,10 @@ int successor_try(const struct successor_plan *p, struct successor_trial *ret, s
  */
 int successor_become(const struct successor_plan *p, struct error *err);
 
+/* Our environment without the variables of these names (the last is NULL), and with the entry `more`,
+ * unless that is NULL.  The list alone is to be freed; NULL: no memory. */
+char **successor_environment(const char *const *without, char *more);
+
 /*
  * The path by which this process's program was started, as far as it leads there (it is what an
  * upgrade replaces): absolute, links in it not followed; malloc'd, NULL with err.

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -75,13 +76,14 @@ static int worker_oom_score(bool root)
 
 int birth_normalise(struct pool_context *ret, struct error *err)
 {
+    sigset_t blocked;
     int r = descriptor_open_standard();
 
     if (r < 0)
         return error_errno(err, -r, "cannot open /dev/null");
     (void)umask(022);
-    (void)process_signals_normalise();
-    signals_block();
+    signals_set(&blocked);
+    (void)process_signals_normalise(&blocked);
     *ret = (struct pool_context){.uid = geteuid(),
                                  .gid = getegid(),
                                  .root = geteuid() == 0,

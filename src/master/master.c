@@ -117,6 +117,7 @@ static int start_loop(struct master *m, struct error *err)
 
 static void stop_loop(struct master *m)
 {
+    signals_end(&m->signals);
     notify_close(&m->notice);
     m->patience = sd_event_source_disable_unref(m->patience);
     m->again = sd_event_source_disable_unref(m->again);

@@ -305,7 +305,7 @@ int worker_run(int argc, char **argv)
         log_write(LOG_LEVEL_ERROR, NULL, "ganger-worker is started by ganger alone");
         return 2;
     }
-    (void)process_signals_normalise();
+    (void)process_signals_normalise(NULL);
     process_set_name("ganger-worker");
     process_become_subreaper();
     w->alarm_at = w->leave_by = w->sweep_at = CLOCK_NEVER;

@@ -32,7 +32,7 @@ static void test_c77_signals(void **unused)
             (void)signal(number, SIG_IGN);
         sigfillset(&set);
         sigprocmask(SIG_SETMASK, &set, NULL);
-        if (!process_signals_normalise())
+        if (!process_signals_normalise(NULL))
             _exit(1);
         for (int number = 1; number <= SIGRTMAX; number++) {
             if (sigaction(number, NULL, &action) < 0)
@@ -50,6 +50,50 @@ static void test_c77_signals(void **unused)
             _exit(5);
         int status;
         _exit(waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 5 ? 0 : 4);
+    }
+    assert_int_equal(status_of(helper), 0);
+}
+
+/* What is blocked, and pending, stays both: it would end us otherwise. */
+static void test_signals_that_wait(void **unused)
+{
+    (void)unused;
+    pid_t helper = fork();
+    if (helper == 0) {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGUSR1);
+        sigprocmask(SIG_SETMASK, &set, NULL);
+        (void)kill(getpid(), SIGTERM);
+        sigdelset(&set, SIGUSR1);
+        if (!process_signals_normalise(&set))
+            _exit(1);
+        sigset_t now;
+        sigprocmask(SIG_SETMASK, NULL, &now);
+        if (sigismember(&now, SIGTERM) != 1 || sigismember(&now, SIGUSR1) != 0)
+            _exit(2);
+        sigpending(&now);
+        _exit(sigismember(&now, SIGTERM) == 1 ? 0 : 3);
+    }
+    assert_int_equal(status_of(helper), 0);
+}
+
+/* One that leaves when asked, and one that does not. */
+static void test_end_children(void **unused)
+{
+    (void)unused;
+    pid_t helper = fork();
+    if (helper == 0) {
+        for (int i = 0; i < 2; i++) {
+            if (fork() == 0) {
+                (void)signal(SIGTERM, i == 0 ? SIG_DFL : SIG_IGN);
+                for (;;)
+                    (void)pause();
+            }
+        }
+        size_t left = process_end_children(200000);
+        _exit(left == 0 && waitpid(-1, NULL, 0) < 0 && errno == ECHILD ? 0 : 1);
     }
     assert_int_equal(status_of(helper), 0);
 }
@@ -301,9 +345,11 @@ static void test_daemon(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(test_c77_signals), IN_FOLDER(test_names_and_flags),  IN_FOLDER(test_files_limit),
-        IN_FOLDER(test_children),    IN_FOLDER(test_siblings),         IN_FOLDER(test_c85_pid_file),
-        IN_FOLDER(test_daemon),      IN_FOLDER(test_c85_many_at_once),
+        IN_FOLDER(test_c77_signals),  IN_FOLDER(test_signals_that_wait),
+        IN_FOLDER(test_end_children), IN_FOLDER(test_names_and_flags),
+        IN_FOLDER(test_files_limit),  IN_FOLDER(test_children),
+        IN_FOLDER(test_siblings),     IN_FOLDER(test_c85_pid_file),
+        IN_FOLDER(test_daemon),       IN_FOLDER(test_c85_many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
