@@ -43,15 +43,15 @@ host_SRC := $(call room,host, \
 	process_daemon process_end process_pid queue queue_age reach socket socket_inode socket_path spawn \
 	spawn_caps spawn_child successor)
 board_SRC := $(call room,board, \
-	board doorbell mapping request sequence slot snapshot)
+	board board_inherit doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
-	change check emergency feed gang gang_burial gang_card gang_change gang_hearing gang_native gang_queue gang_settle gang_stock lifecycle \
+	change check emergency feed frozen frozen_fields frozen_take gang gang_burial gang_card gang_change gang_freeze gang_hearing gang_native gang_queue gang_settle gang_stock gang_thaw lifecycle \
 	output native overload plan policy ports recycle throttle verdict window worker)
 report_SRC := $(call room,report, \
 	json query report rows summary text)
 master_SRC := $(call room,master, \
-	birth control control_link crew crew_count crew_orders crew_place crew_progress inspect journal loop master master_duty master_orders notify orders pid_files reap runtime_folder signals voice \
-	watch_table)
+	birth control control_link crew crew_count crew_orders crew_place crew_progress crew_thaw inspect journal loop master master_duty master_orders master_reload notify orders pid_files reap runtime_folder signals voice \
+	upgrade upgrade_state watch_table)
 serve_SRC := $(call room,serve, \
 	body brief connection crowd diagnostics holdback intake launch listener options orders output \
 	patience program request script shed status strangers streams verdict worker)

@@ -61,6 +61,22 @@ enum conf_change conf_pool_compare(const struct conf_pool *a, const struct conf_
     return change;
 }
 
+size_t conf_fixed(const struct conf *a, const struct conf *b, const char **names, size_t max)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < schema_count; i++) {
+        const struct schema_option *o = &schema_options[i];
+        if (o->scope != SCHEMA_GLOBAL || o->status != SCHEMA_SUPPORTED ||
+            o->change != SCHEMA_RESTART || value_equal(&a->global, &b->global, o))
+            continue;
+        if (count < max)
+            names[count] = o->name;
+        count++;
+    }
+    return count;
+}
+
 bool conf_equal(const struct conf *a, const struct conf *b)
 {
     if (a->pool_count != b->pool_count || !all_equal(&a->global, &b->global, SCHEMA_GLOBAL))

@@ -142,6 +142,9 @@ enum conf_change {
     CONF_REPLACE = 2, /* new workers are needed */
 };
 enum conf_change conf_pool_compare(const struct conf_pool *a, const struct conf_pool *b);
+/* The names of global options that differ and that a running ganger cannot change: at most `max` of
+ * them into names[] (constant texts); how many there are. */
+size_t conf_fixed(const struct conf *a, const struct conf *b, const char **names, size_t max);
 bool conf_equal(const struct conf *a, const struct conf *b);
 const struct conf_pool *conf_find(const struct conf *c, const char *name);
 

@@ -126,6 +126,14 @@ int birth_take_limits(const struct conf *conf, struct error *ret_warning, struct
     return 0;
 }
 
+void birth_take_room(const struct conf *conf)
+{
+    struct error unused = ERROR_NONE; /* less is enough for less than all */
+
+    if (conf->global.rlimit_files == CONF_UNSET)
+        (void)process_raise_files_limit(2 * files_needed(conf), &unused);
+}
+
 void birth_close_up(void)
 {
     process_become_subreaper();

@@ -22,6 +22,9 @@ int birth_normalise(struct pool_context *ret, struct error *err);
  */
 int birth_take_limits(const struct conf *conf, struct error *ret_warning, struct error *err);
 
+/* Room for the descriptors of twice the pools of `conf`, as while all of them are replaced. */
+void birth_take_room(const struct conf *conf);
+
 /* The last step before serving: no ptrace, no core of a process that knows all secrets. */
 void birth_close_up(void);
 

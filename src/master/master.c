@@ -162,6 +162,7 @@ static int start_crew(struct master *m, struct error *err)
 
 static void stop_crew(struct master *m)
 {
+    master_reload_close(m);
     m->crew = crew_free(m->crew);
 }
 

@@ -29,6 +29,7 @@ void master_settled(void *cookie)
     struct master *m = cookie;
     struct crew_count n = crew_count(m->crew);
 
+    master_reload_settled(m);
     control_settled(m->control);
     if (m->stopping) {
         if (n.workers == 0)
@@ -63,6 +64,7 @@ int master_on_patience(sd_event_source *source, uint64_t usec, void *userdata)
 void master_stop(struct master *m, enum gang_stop_how how)
 {
     static const char *const words[] = {
+        [GANG_STOP_RETIRE] = "",
         [GANG_STOP_DRAIN] = "finishing requests, then stopping",
         [GANG_STOP_TERM] = "stopping now",
         [GANG_STOP_KILL] = "killing all workers",

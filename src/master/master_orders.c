@@ -68,10 +68,15 @@ static int carry_out(struct master *m, const struct order *o, struct bytes *said
         master_stop(m, GANG_STOP_DRAIN);
         return 0;
     case ORDER_RELOAD:
+        return master_reload(m, said, err);
     case ORDER_RESTART:
+        return crew_restart(m->crew, o->pool, err);
     case ORDER_STOP:
+        return crew_stop_pool(m->crew, o->pool, err);
     case ORDER_START:
+        return crew_start_pool(m->crew, o->pool, err);
     case ORDER_SCALE:
+        return crew_scale(m->crew, o->pool, o->number, err);
     case ORDER_UPGRADE:
         break;
     }
@@ -90,10 +95,16 @@ int master_order(void *cookie, struct order *o, struct bytes *said, struct error
 
 int master_look(void *cookie, const struct order *o, struct bytes *said, struct error *err)
 {
-    (void)cookie;
-    (void)said;
-    (void)err;
+    const struct master *m = cookie;
+
     switch (o->word) {
+    case ORDER_RELOAD:
+        return master_change_look(m, NULL, said, err);
+    case ORDER_RESTART:
+    case ORDER_STOP:
+    case ORDER_START:
+    case ORDER_SCALE:
+        return master_change_look(m, o->pool, said, err);
     case ORDER_QUIT:
         return ORDERS_PENDING; /* until control_close() */
     default:
@@ -148,7 +159,7 @@ void master_signal(void *cookie, int number)
         order(m, ORDER_REOPEN);
         break;
     case SIGHUP:
-        order(m, ORDER_RELOAD);
+        master_reload_soon(m);
         break;
     case SIGUSR2:
         order(m, ORDER_UPGRADE);

@@ -4,7 +4,8 @@
 
 /*
  * The inside of the master, for the files that make it up and nobody else: master.c (starting and
- * ending), master_duty.c (what it does on its own in between), master_orders.c (what it is told to).
+ * ending), master_duty.c (what it does on its own in between), master_orders.c (what it is told to),
+ * master_reload.c (a new configuration).
  */
 
 #include <stdbool.h>
@@ -33,6 +34,13 @@ struct master {
     struct crew *crew;
     struct control *control;
     uint32_t processes; /* of all pools: context.processes */
+    struct {
+        sd_event_source *timer; /* a pause after a reload; NULL before the first */
+        uint64_t last;          /* monotonic: when the last one began; 0: none did */
+        bool again;             /* one more when the pause is over */
+        bool under_way;         /* not all pools are settled yet */
+        char *folder;           /* what context.runtime_directory has become; NULL: not yet */
+    } reload;
     bool ready;
     bool stopping;
     enum gang_stop_how how;
@@ -51,6 +59,17 @@ void master_signal(void *cookie, int number);
 /* The desk of the control socket (master/orders.h); `cookie` is the master. */
 int master_order(void *cookie, struct order *o, struct bytes *said, struct error *err);
 int master_look(void *cookie, const struct order *o, struct bytes *said, struct error *err);
+/* Read the configuration and begin to make it so (master_reload.c); complaints are said.  0, or
+ * negative with err and nothing changed. */
+int master_reload(struct master *m, struct bytes *said, struct error *err);
+/* The same for a signal: soon, and once for all that come until then. */
+void master_reload_soon(struct master *m);
+void master_reload_settled(struct master *m);
+void master_reload_close(struct master *m);
+/* What has become of the last change of a pool (NULL: of all): ORDERS_PENDING; 0; negative when it
+ * failed.  What is settled is said, a line for each pool that something happened to. */
+int master_change_look(const struct master *m, const char *pool, struct bytes *said,
+                       struct error *err);
 /* Timer and deferred event of struct master; `userdata` is the master. */
 int master_on_patience(sd_event_source *source, uint64_t usec, void *userdata);
 int master_on_again(sd_event_source *source, void *userdata);

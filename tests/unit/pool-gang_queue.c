@@ -27,7 +27,7 @@
     "printf '\\005%071d' 0 | tr 0 '\\000' | dd bs=72 count=1 iflag=fullblock >&6 2>/dev/null\n"
 #define WATCHES 64
 #define WORKERS 2
-#define SHEDDER (WORKERS + 1) /* the slot behind the surplus */
+#define SHEDDER (board_slots(gang_board(w.gang)) - 1) /* the last slot */
 
 static char folder[] = "/tmp/ganger-queue-XXXXXX";
 
