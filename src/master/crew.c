@@ -170,32 +170,6 @@ size_t crew_open(struct crew *c, char *const *reasons)
     return failed;
 }
 
-int crew_thaw(struct crew *c, const struct crew_thaw *t, struct error *err)
-{
-    struct place *p = crew_place_find(c, t->name);
-    enum crew_role role = t->member.role;
-
-    if (p == NULL || (role == CREW_COMING && p->coming != NULL))
-        return error_set(err, EINVAL, "pool %s: a gang that has no place", t->name);
-    struct member *m = crew_place_hire_by(c, p, t, err);
-    if (m == NULL)
-        return -EINVAL;
-    p->stopped = t->member.stopped;
-    p->scaled = t->member.scaled;
-    p->moving = true;
-    m->role = role;
-    if (role == CREW_COMING)
-        p->coming = m;
-    if (role != CREW_CURRENT)
-        return 0;
-    if (p->current != NULL)
-        crew_place_dismiss(p->current);
-    p->current = m;
-    p->result = CREW_DONE;
-    crew_place_show(m);
-    return 0;
-}
-
 struct crew *crew_free(struct crew *c)
 {
     if (c == NULL)

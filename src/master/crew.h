@@ -121,8 +121,13 @@ enum crew_role {
 struct crew_member {
     struct gang *gang;
     enum crew_role role;
-    bool stopped;    /* its pool was stopped by an order */
-    uint32_t scaled; /* crew_scale() of its pool; 0: none */
+    struct conf *conf;  /* that its gang's pool is in; borrowed */
+    bool stopped;       /* its pool was stopped by an order */
+    uint32_t scaled;    /* crew_scale() of its pool; 0: none */
+    const char *toward; /* GOING: it shrinks as this pool's CURRENT one grows; NULL: it just goes */
+    uint32_t size;      /* … from so many */
+    bool hurried;       /* GOING: it has been given a time */
+    uint64_t begun;     /* COMING: when its first worker was started; 0: not yet */
 };
 /* Call `visit` for every gang, those of one pool together, until it returns other than 0, which is
  * then returned.  Nothing may be changed meanwhile. */
@@ -131,9 +136,10 @@ int crew_each(const struct crew *c, int (*visit)(void *cookie, const struct crew
 
 /*
  * For an upgrade: the crew of the new image is made by crew_new(), which makes unopened gangs, and
- * then filled.  `make` is called with the hooks for one gang of pool m->name and is to make it, as
- * gang_new() does, of what was frozen; *m says what it is (its `gang` is ignored).  A CURRENT one
- * takes the place of what crew_new() made.  0 or negative.
+ * then filled.  `make` is called with the hooks for one gang of pool `name` of member.conf and is to
+ * make it, as gang_new() does, of what was frozen; *m says what it is (its `gang` is ignored).  A
+ * CURRENT one takes the place of what crew_new() made.  Those that another one is `toward` to may
+ * come later, and crew_thawed() comes last.  0 or negative.
  */
 struct crew_thaw {
     const char *name;
@@ -144,5 +150,6 @@ struct crew_thaw {
     void *cookie;
 };
 int crew_thaw(struct crew *c, const struct crew_thaw *t, struct error *err);
+void crew_thawed(struct crew *c);
 
 #endif

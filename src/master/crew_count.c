@@ -98,12 +98,18 @@ int crew_each(const struct crew *c, int (*visit)(void *cookie, const struct crew
         const struct place *p = c->places[i];
 
         for (size_t k = 0; k < c->member_count && r == 0; k++) {
-            const struct crew_member m = {.gang = c->members[k]->gang,
-                                          .role = c->members[k]->role,
-                                          .stopped = p->stopped,
-                                          .scaled = p->scaled};
-            if (c->members[k]->place == p)
-                r = visit(cookie, &m);
+            const struct member *m = c->members[k];
+            const struct crew_member seen = {.gang = m->gang,
+                                             .role = m->role,
+                                             .conf = m->conf,
+                                             .stopped = p->stopped,
+                                             .scaled = p->scaled,
+                                             .toward = m->toward == NULL ? NULL : m->toward->name,
+                                             .size = m->size,
+                                             .hurried = m->hurried,
+                                             .begun = m->begun};
+            if (m->place == p)
+                r = visit(cookie, &seen);
         }
     }
     return r;

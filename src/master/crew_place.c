@@ -137,9 +137,11 @@ struct member *crew_place_hire_by(struct crew *c, struct place *p, const struct 
                                .unwatch = hook_unwatch,
                                .line = hook_line,
                                .say = hook_say};
-    if (t != NULL)
-        r = t->make(t->cookie, &m->gang, p->pool, c->context, &hooks, err);
-    else
+    if (t != NULL) {
+        (void)conf_free(m->conf);
+        m->conf = conf_ref(t->member.conf);
+        r = t->make(t->cookie, &m->gang, conf_find(m->conf, p->name), c->context, &hooks, err);
+    } else
         r = gang_new_scaled(&m->gang, p->pool, p->scaled, c->context, &hooks, clock_monotonic(),
                             clock_wall(), err);
     if (r < 0) {

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef GANGER_MASTER_UPGRADE_STATE_H
+#define GANGER_MASTER_UPGRADE_STATE_H
+
+/*
+ * All that one image of the master leaves to the next: records (base/state.h) of the master, of each
+ * configuration that is still in use (the first is the one that holds), and of each gang
+ * (pool/frozen.h).  Nothing in here touches a descriptor; they are numbers.
+ *
+ * UPGRADE_VERSION grows whenever an image of before could not read, or would misread, what is
+ * written; an image reads its own version alone, and so refuses what is older or newer than it.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "conf/conf.h"
+#include "master/control.h"
+#include "pool/frozen.h"
+
+#define UPGRADE_VERSION 1u
+#define UPGRADE_PATH 4096
+
+enum upgrade_kind { UPGRADE_MASTER = 1, UPGRADE_CONF = 2, UPGRADE_WAITER = 3 };
+
+struct upgrade_facts {
+    char version[64];        /* of ganger: for the log */
+    char path[UPGRADE_PATH]; /* by which it was started */
+    int pid;
+    uint64_t files_soft, files_hard; /* RLIMIT_NOFILE that the first image was born with */
+    bool daemon;
+    int control;    /* its listening socket, -1: none */
+    int pid_fds[2]; /* of the pid files, -1: none */
+    char pid_paths[2][UPGRADE_PATH];
+};
+
+struct upgrade_state {
+    struct upgrade_facts facts;
+    int waiters[CONTROL_LINKS]; /* connections of those who wait for the upgrade */
+    size_t waiter_count;
+    struct conf **confs; /* owned, as are the gangs; each one reference */
+    size_t conf_count;
+    struct frozen_gang *gangs;
+    size_t gang_count;
+};
+
+/* Writing: facts first, then waiters, configurations, gangs. */
+int upgrade_state_put_facts(struct state *to, const struct upgrade_facts *facts);
+int upgrade_state_put_waiter(struct state *to, int fd);
+/* Negative, with err, also when the text of it does not read back equal. */
+int upgrade_state_put_conf(struct state *to, const struct conf *conf, struct error *err);
+
+/* 0; negative with err, and nothing to clear. */
+int upgrade_state_read(struct upgrade_state *ret, const void *data, size_t length,
+                       struct error *err);
+void upgrade_state_clear(struct upgrade_state *s);
+
+#endif
