@@ -91,7 +91,7 @@ ctl_PKG := libsystemd ncursesw
 PROGRAMS := $(foreach p,ganger ganger-worker gangerctl,$(if $(wildcard src/$(p).c),$(p)))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*.c)))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
-FUZZ_ROOMS := report board conf wire base
+FUZZ_ROOMS := master pool report board host conf wire base
 
 # ---------------------------------------------------------------- flags
 

@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control socket, gangerctl's orders, and the ways to stop: FAULTS C26, C27, C88."""
+
+import array
+import contextlib
+import grp
+import os
+import pwd
+import re
+import signal
+import socket
+import stat
+import subprocess
+import time
+
+import pytest
+
+import daemon
+from fcgi import Closed, Conn, cgi_params, whole
+
+LINKS = 32  # CONTROL_LINKS
+
+
+class Line:
+    """A connection to the control socket."""
+
+    def __init__(self, world, timeout=daemon.PATIENCE):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(world.runtime / "control.sock"))  # waits while the backlog is full
+        self.sock.settimeout(timeout)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def send(self, data):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.sock.sendall(data)
+
+    def rest(self):
+        """All that is said until the other end hangs up."""
+        said = b""
+        with contextlib.suppress(ConnectionResetError):
+            while piece := self.sock.recv(65536):
+                said += piece
+        return said.decode()
+
+
+def say(world, data):
+    with Line(world) as line:
+        line.send(data)
+        return line.rest()
+
+
+def order(world, *words, status=0):
+    result = world.ctl(*words)
+    assert result.returncode == status, (words, result)
+    return result
+
+
+def free(world, count):
+    """The master holds as many descriptors as before."""
+    daemon.wait_for(lambda: daemon.descriptors(world.pid) <= count, what="the connections are closed")
+
+
+# ---------------------------------------------------------------- orders
+
+
+def test_ping_says_who_answers(served):
+    said = order(served, "ping").stdout
+    assert re.fullmatch(rf"ganger \S+, pid {served.pid}: 2 pools, 5 workers\n", said), said
+
+
+def test_the_socket_has_its_mode_and_goes_with_the_master(served):
+    path = served.runtime / "control.sock"
+    st = path.stat()
+    assert stat.S_ISSOCK(st.st_mode) and stat.S_IMODE(st.st_mode) == 0o600
+    assert served.stop() == 0
+    assert not path.exists()
+    assert served.ctl("ping").returncode == 2, "unreachable"
+
+
+def test_an_ordinary_users_ganger_is_ordered_by_its_user(each_ganger):
+    each_ganger.write()
+    each_ganger.start()
+    assert order(each_ganger, "ping").stdout.startswith("ganger ")
+    assert each_ganger.ctl("quit", "--wait").returncode == 0
+    assert each_ganger.process.wait(daemon.PATIENCE) == 0
+
+
+def test_test_shows_every_mistake_and_changes_nothing(served):
+    workers = served.workers()
+    good = served.config.read_text()
+    assert "(warning)" in order(served, "test").stdout
+    served.config.write_text(good.replace("pm.max_children", "pm.max_chidren") + "pool x { listen = 1 }\n")
+    result = order(served, "test", status=1)
+    assert "did you mean" in result.stdout and "pool x" in result.stdout, result
+    assert "failed" in result.stderr
+    served.config.write_text(good)
+    order(served, "test")
+    assert served.workers() == workers and served.ask("ok&out=a").body == b"a"
+
+
+def test_quit_finishes_requests_and_tells_when_all_is_over(served):
+    with Conn(served.web) as c:
+        path = served.notes / "q"
+        c.send(whole(cgi_params(served.t, f"note={path}&ok&out=a&sleep=700&out=b")))
+        daemon.wait_for(path.exists)
+        ctl = subprocess.Popen([str(daemon.BUILD / "gangerctl"), "-r", str(served.runtime), "quit", "--wait"],
+                               env=served.environment(), stderr=subprocess.PIPE)
+        served.wait_log("ordered by uid 0 .*: quit" if os.geteuid() == 0 else "ordered by uid .*: quit")
+        refused = served.ctl("reload")
+        assert refused.returncode in (1, 2) and ("stopping" in refused.stderr or "running" in refused.stderr)
+        assert c.answer().body == b"ab"
+    assert ctl.wait(daemon.PATIENCE) == 0, ctl.stderr.read()
+    ctl.stderr.close()
+    assert not daemon.alive(served.pid), "it has ended when gangerctl says so"
+    assert not (served.runtime / "ganger.pid").exists()
+
+
+def test_waiting_for_quit_ends_with_an_order_to_stop_now(served):
+    with Line(served) as waiting:
+        with Conn(served.web) as c:
+            path = served.notes / "q"
+            c.send(whole(cgi_params(served.t, f"note={path}&ok&sleep=60000")))
+            daemon.wait_for(path.exists)
+            waiting.send(b"quit wait\n")
+            served.wait_log("finishing requests")
+            served.signal(signal.SIGTERM)
+            assert waiting.rest() == "ok\n"
+    assert served.process.wait(daemon.PATIENCE) == 0
+
+
+# ---------------------------------------------------------------- C88
+
+
+@pytest.mark.parametrize("line,want", [
+    (b"", ""), (b"\n", "failed: the line is empty\n"), (b"frobnicate\n", "is no order"),
+    (b"\0\n", "is no order"), (b"ping\0\n", "is no order"), (b"\x1b[2Jping\n", "\\x1b[2J"),
+    (b"ping\r\n", "\\x0d"), (b"ping wait\n", "one word too many"), (b"restart ../x\n", "no name of a pool"),
+    (b"scale web 0\n", "from 1 to"), (b"p" * 511 + b"\n", "is no order"), (b"p" * 512 + b"\n", "too long"),
+    (b"p" * (1 << 20), "too long"), (b"ping\nquit\n", "ok\n"), (b"\xff" * 100 + b"\n", "is no order"),
+])
+def test_C88_odd_lines(served, line, want):
+    before = daemon.descriptors(served.pid)
+    with Line(served) as connection:
+        connection.send(line)
+        if not line.endswith(b"\n"):
+            connection.sock.shutdown(socket.SHUT_WR)
+        said = connection.rest()
+    assert want in said and (said == "" or re.search(r"^(ok|failed: [ -~]+)\n\Z", said, re.M)), said
+    assert said.count("\nok\n") + said.count("failed:") <= 1
+    free(served, before)
+    assert served.ask("ok&out=a").body == b"a" and not served.process.poll()
+
+
+def test_C88_half_a_line_is_refused_at_its_end_and_in_time(served):
+    before = daemon.descriptors(served.pid)
+    with Line(served) as ended, Line(served) as silent:
+        ended.send(b"quit")
+        ended.sock.shutdown(socket.SHUT_WR)
+        assert "has no end" in ended.rest()
+        silent.send(b"qui")
+        began = time.monotonic()
+        assert "in time" in silent.rest()
+        assert time.monotonic() - began < 15
+    free(served, before)
+    assert served.process.poll() is None
+
+
+def test_C88_descriptors_that_come_along_are_closed(served):
+    before = daemon.descriptors(served.pid)
+    read, write = os.pipe()
+    with Line(served) as line:
+        line.sock.sendmsg([b"pi"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                     array.array("i", [write] * 200))])
+        os.close(write)
+        # Nobody holds the other end any more: the line was read, the descriptors were not taken.
+        assert os.read(read, 1) == b""
+        assert daemon.descriptors(served.pid) <= before + 1
+        line.send(b"ng\n")
+        assert line.rest().endswith("\nok\n")
+    os.close(read)
+    free(served, before)
+
+
+def test_C88_a_thousand_idle_connections_keep_nobody_out(served):
+    before = daemon.descriptors(served.pid)
+    with contextlib.ExitStack() as stack:
+        lines = [stack.enter_context(Line(served)) for _ in range(1000)]
+        assert "ganger" in order(served, "ping").stdout
+        assert served.status("web")["active processes"] >= 0
+        assert daemon.descriptors(served.pid) <= before + LINKS
+        # Each of them is told, and hung up on, sooner or later.
+        for line in lines:
+            assert line.rest().startswith("failed: ")
+    free(served, before)
+    assert served.ask("ok&out=a").body == b"a"
+
+
+def test_C88_who_waits_keeps_the_place_and_more_are_turned_away(web):
+    web.globals = "process_control_timeout = 60s"
+    web.serve()
+    with Conn(web.web) as c, contextlib.ExitStack() as stack:
+        path = web.notes / "q"
+        c.send(whole(cgi_params(web.t, f"note={path}&ok&out=a&sleep=3000")))
+        daemon.wait_for(path.exists)
+        waiting = [stack.enter_context(Line(web)) for _ in range(LINKS)]
+        for line in waiting:
+            line.send(b"quit wait\n")
+        web.wait_log("ordered by uid .*: quit", count=LINKS)
+        assert "too many connections" in say(web, b"ping\n")
+        # Whoever hangs up makes room.
+        waiting.pop().sock.close()
+        daemon.wait_for(lambda: "ganger" in say(web, b"ping\n"), what="a free place")
+        assert c.answer().body == b"a"
+        assert [line.rest() for line in waiting] == ["ok\n"] * (LINKS - 1)
+    assert web.process.wait(daemon.PATIENCE) == 0
+
+
+def test_C88_a_client_that_does_not_read_is_hung_up_on(served):
+    """Its answer is larger than a socket holds."""
+    deep = served.base / ("d" * 250) / ("e" * 250) / "bad.conf"
+    deep.parent.mkdir(parents=True)
+    deep.write_text("".join(f'pool p{i} {{ frob = {i}\n }}\n' for i in range(600)))
+    served.config.write_text(served.config.read_text() + f'include("{deep}")\n')
+    before = daemon.descriptors(served.pid)
+    with Line(served) as line:
+        line.send(b"test\n")
+        assert "ganger" in say(served, b"ping\n"), "the master does not wait for the reader"
+        free(served, before)
+    with Line(served) as line:
+        line.send(b"test\n")
+        said = line.rest()
+    assert len(said) > 220000 and re.search(r"\nfailed: .*\n\Z", said), said[-300:]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs other users")
+def test_C88_only_root_and_the_group_may(web):
+    nobody = pwd.getpwnam("nobody")
+    games = grp.getgrnam("games").gr_gid
+    path = str(web.runtime / "control.sock")
+
+    def ping(**who):
+        result = subprocess.run([str(daemon.BUILD / "gangerctl"), "-r", str(web.runtime), "ping"],
+                                capture_output=True, text=True, env=web.environment(),
+                                timeout=daemon.PATIENCE, **who)
+        return result.returncode, result.stdout + result.stderr
+    others = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    web.serve()
+    before = daemon.descriptors(web.pid)
+    code, said = ping(**others)
+    assert code == 2 and "control.group" in said, said
+    # The mode is not the only lock.
+    os.chmod(path, 0o666)
+    code, said = ping(**others)
+    assert code == 1 and "only root" in said, said
+    assert ping(user=nobody.pw_uid, group=games, extra_groups=[])[0] == 1
+    web.wait_log(rf"uid {nobody.pw_uid} .* may not give orders")
+    free(web, before)
+    assert web.stop() == 0
+
+    web.globals = 'control.group = "games"'
+    web.process = None
+    web.serve()
+    st = os.stat(path)
+    assert stat.S_IMODE(st.st_mode) == 0o660 and st.st_gid == games
+    assert ping(user=nobody.pw_uid, group=games, extra_groups=[])[0] == 0
+    assert ping(user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[4, games, 12])[0] == 0
+    assert ping(**others)[0] == 2
+    os.chmod(path, 0o666)
+    assert ping(**others)[0] == 1
+    assert ping(user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[4, 12])[0] == 1
+    assert ping()[0] == 0
+
+
+def test_an_unknown_control_group_is_refused_before_anything_runs(web):
+    web.globals = 'control.group = "no-such-group"'
+    web.write()
+    result = web.run()
+    assert result.returncode != 0 and "control.group" in result.stderr and "no-such-group" in result.stderr
+
+
+# ---------------------------------------------------------------- stop_on_term
+
+
+def test_C26_a_graceful_term_serves_what_waits(web):
+    """SIGTERM with stop_on_term = graceful: what is in hand and what waits in the backlog is served, the
+    path is gone at once, and the exit status is 0."""
+    web.globals = "process_control_timeout = 20s\nstop_on_term = graceful"
+    web.serve()
+    with contextlib.ExitStack() as stack:
+        conns = [stack.enter_context(Conn(web.web, 30)) for _ in range(12)]
+        for i, c in enumerate(conns):
+            c.send(whole(cgi_params(web.t, f"note={web.notes}/r{i}&ok&out={i}&sleep=300&out=.")))
+        daemon.wait_for(lambda: len(list(web.notes.iterdir())) >= 4, what="four are in hand")
+        web.signal(signal.SIGTERM)
+        daemon.wait_for(lambda: not os.path.exists(web.web), what="nobody new comes")
+        for i, c in enumerate(conns):
+            assert c.answer().body == f"{i}.".encode()
+    assert web.process.wait(daemon.PATIENCE) == 0
+    assert "stopping now" not in web.log
+
+
+def test_C26_a_second_term_is_immediate(web):
+    web.globals = "process_control_timeout = 60s\nstop_on_term = graceful"
+    web.serve()
+    with Conn(web.web) as c:
+        path = web.notes / "q"
+        c.send(whole(cgi_params(web.t, f"note={path}&ok&sleep=60000")))
+        daemon.wait_for(path.exists)
+        web.signal(signal.SIGTERM)
+        web.wait_log("finishing requests")
+        assert web.process.poll() is None
+        web.signal(signal.SIGTERM)
+        assert web.process.wait(daemon.PATIENCE) == 0
+        with pytest.raises(Closed):
+            c.answer()
+    assert "stopping now" in web.log
+
+
+def test_C27_whoever_ignores_sigterm_is_killed_after_the_grace(world):
+    """A native program that ignores SIGTERM inside a request."""
+    stubborn = world.ganger.folder.script("stubborn.py", """#!/usr/bin/python3
+import signal, socket, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+s = socket.socket(fileno=0)
+while True:
+    try:
+        c, _ = s.accept()
+    except OSError:
+        continue
+    c.recv(1)
+    while True:
+        time.sleep(60)
+""")
+    world.ganger.globals = "process_control_timeout = 1s"
+    world.add("c", [stubborn], pm__max_children=1).start()
+    with socket.socket(socket.AF_UNIX) as c:
+        c.connect(world.sock("c"))
+        c.sendall(b"x" * 8)
+        daemon.wait_for(lambda: world.status("c")["active processes"] == 1, what="it is busy")
+        pid = world.pids("c")[0]
+        began = time.monotonic()
+        world.ganger.signal(signal.SIGQUIT)
+        assert world.ganger.process.wait(daemon.PATIENCE) == 0
+        took = time.monotonic() - began
+    assert 1 <= took < 8, took
+    assert not daemon.alive(pid)
+    assert re.search(rf"worker {pid} has not left in time; sent SIGKILL", world.ganger.log), world.ganger.log
