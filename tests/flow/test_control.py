@@ -116,7 +116,7 @@ def test_quit_finishes_requests_and_tells_when_all_is_over(served):
         assert c.answer().body == b"ab"
     assert ctl.wait(daemon.PATIENCE) == 0, ctl.stderr.read()
     ctl.stderr.close()
-    assert not daemon.alive(served.pid), "it has ended when gangerctl says so"
+    daemon.wait_for(lambda: not daemon.alive(served.pid), 1, "it has ended when gangerctl says so")
     assert not (served.runtime / "ganger.pid").exists()
 
 
