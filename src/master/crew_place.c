@@ -208,12 +208,19 @@ void crew_place_refer(struct member *m)
 
 void crew_place_show(struct member *m)
 {
-    struct crew *c = m->crew;
-
-    if (feed_set(&c->feed, m->place->name, gang_board(m->gang)) < 0)
+    if (feed_set(&m->crew->feed, m->place->name, gang_board(m->gang)) < 0)
         log_write(LOG_LEVEL_ERROR, m->place->name, "no memory to show its status");
+}
+
+void crew_place_feed(struct crew *c, uint64_t now)
+{
+    if (c->fed == c->feed.change)
+        return;
+    c->fed = c->feed.change;
     for (size_t i = 0; i < c->member_count; i++) {
-        if (c->members[i]->gang != NULL && gang_pool(c->members[i]->gang)->kind == CONF_KIND_STATUS)
-            crew_mark(c->members[i]);
+        struct member *m = c->members[i];
+
+        if (gang_pool(m->gang)->kind == CONF_KIND_STATUS)
+            m->deadline = gang_settle(m->gang, now);
     }
 }

@@ -288,4 +288,5 @@ void crew_progress(struct crew *c, uint64_t now)
         if (c->places[i]->moving)
             look(c, c->places[i], now);
     }
+    crew_place_feed(c, now);
 }

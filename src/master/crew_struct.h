@@ -66,6 +66,7 @@ struct crew {
     struct member **members;
     size_t member_count;
     struct feed feed;
+    uint64_t fed; /* the change of it that has been told */
 };
 
 /* ---- crew.c ---- */
@@ -93,6 +94,9 @@ void crew_place_dismiss(struct member *m);
 void crew_place_refer(struct member *m);
 /* The status pages are to show this one. */
 void crew_place_show(struct member *m);
+/* Tell the status workers what has changed, at once: whoever hears that a change is over may ask them
+ * next. */
+void crew_place_feed(struct crew *c, uint64_t now);
 
 /* ---- crew_progress.c ---- */
 /* A change of this pool has begun. */
