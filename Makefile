@@ -50,7 +50,7 @@ pool_SRC := $(call room,pool, \
 report_SRC := $(call room,report, \
 	json query report rows summary text)
 master_SRC := $(call room,master, \
-	birth control control_link crew crew_count crew_orders crew_place crew_progress crew_thaw inspect journal loop master master_duty master_orders master_reload notify orders pid_files reap runtime_folder signals voice \
+	birth control control_link crew crew_count crew_orders crew_place crew_progress crew_thaw inspect journal loop master master_adopt master_duty master_orders master_reload master_upgrade notify orders pid_files reap runtime_folder signals voice \
 	upgrade upgrade_state watch_table)
 serve_SRC := $(call room,serve, \
 	body brief connection crowd diagnostics holdback intake launch listener options orders output \

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "master/master.h"
+#include "master/upgrade.h"
 
 #ifndef GANGER_VERSION
 #define GANGER_VERSION "unknown"
 #endif
+#define ADOPT_CHECK 256
 #define DEFAULT_CONFIG "/etc/ganger/ganger.conf"
 
 static void usage(FILE *to)
@@ -23,13 +25,33 @@ static void usage(FILE *to)
             "See ganger(8) and ganger.conf(5); gangerctl(1) shows how the pools are.\n");
 }
 
+/* What an earlier image of this process left; taken away, for it is nobody else's. */
+static const char *take_adopted(void)
+{
+    static char number[16];
+    const char *value = getenv(UPGRADE_VARIABLE);
+
+    if (value == NULL)
+        return NULL;
+    (void)snprintf(number, sizeof(number), "%s", value);
+    (void)unsetenv(UPGRADE_VARIABLE);
+    return number;
+}
+
 int main(int argc, char **argv)
 {
-    struct master_options options = {.config = DEFAULT_CONFIG};
+    /* ganger's own: an upgrade runs it. */
+    static const struct option longs[] = {{"adopt-check", required_argument, NULL, ADOPT_CHECK},
+                                          {NULL, 0, NULL, 0}};
+    struct master_options options = {.config = DEFAULT_CONFIG, .argv = argv};
     int option;
 
-    while ((option = getopt(argc, argv, "c:tDp:Svh")) != -1) {
+    options.adopt = take_adopted();
+    while ((option = getopt_long(argc, argv, "c:tDp:Svh", longs, NULL)) != -1) {
         switch (option) {
+        case ADOPT_CHECK:
+            options.adopt_check = optarg;
+            break;
         case 'c':
             options.config = optarg;
             break;

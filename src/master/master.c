@@ -19,6 +19,7 @@
 #include "host/identity.h"
 #include "host/process.h"
 #include "host/queue.h"
+#include "host/successor.h"
 #include "master/birth.h"
 #include "master/journal.h"
 #include "master/loop.h"
@@ -31,6 +32,8 @@
 
 static int start_daemon(struct master *m, struct error *err)
 {
+    if (m->adopted != NULL) /* is one already, or is none */
+        return 0;
     m->daemon = m->options->daemonise || m->inspection.conf->global.daemonize;
     return m->daemon ? process_daemonise(err) : 0;
 }
@@ -44,6 +47,9 @@ static int start_log(struct master *m, struct error *err)
 static int start_limits(struct master *m, struct error *err)
 {
     struct error warning = ERROR_NONE;
+
+    if (m->adopted != NULL) /* they outlived the exec */
+        return 0;
     int r = birth_take_limits(m->inspection.conf, &warning, err);
 
     if (warning.number != 0)
@@ -59,12 +65,17 @@ static int start_privileges(struct master *m, struct error *err)
 
 static int start_folder(struct master *m, struct error *err)
 {
+    if (m->adopted != NULL)
+        return 0;
     return runtime_folder_make(m->inspection.conf->global.runtime_directory, err);
 }
 
 static int start_pid_files(struct master *m, struct error *err)
 {
     const struct conf_global *g = &m->inspection.conf->global;
+
+    if (m->adopted != NULL)
+        return master_adopt_pid_files(m, err);
     const char *asked = m->options->pid_file != NULL ? m->options->pid_file : g->pid;
 
     return pid_files_write(&m->pid, g->runtime_directory, asked, err);
@@ -149,6 +160,8 @@ static int start_crew(struct master *m, struct error *err)
 
     if (r < 0)
         return r;
+    if (m->adopted != NULL)
+        return master_adopt_crew(m, err);
     size_t failed = crew_open(m->crew, in->reasons);
     if (failed > 0 && (m->options->strict || failed == in->conf->pool_count)) {
         m->crew = crew_free(m->crew);
@@ -171,10 +184,12 @@ static int start_control(struct master *m, struct error *err)
     const struct conf_global *g = &m->inspection.conf->global;
     const struct orders_desk desk = {.cookie = m, .give = master_order, .look = master_look};
     struct control_options options = {
-        .directory = g->runtime_directory, .group = (gid_t)-1, .listener = -1};
+        .directory = m->context.runtime_directory, .group = (gid_t)-1, .listener = -1};
 
     if (g->control_group != NULL && identity_group(g->control_group, &options.group, err) != 0)
         return error_wrap(err, "control.group");
+    if (m->adopted != NULL && master_adopt_control(m, &options, err) < 0)
+        return -EINVAL;
     return control_open(&m->control, m->loop, &options, &desk, err);
 }
 
@@ -183,6 +198,24 @@ static void stop_control(struct master *m)
     bool left = m->crew != NULL && crew_count(m->crew).workers > 0;
 
     m->control = control_close(m->control, left ? "some workers could not be ended" : NULL);
+}
+
+static int start_upgrade(struct master *m, struct error *err)
+{
+    int r = master_upgrade_open(m, err);
+
+    if (r == 0 && m->adopted != NULL) {
+        struct crew_count n = crew_count(m->crew);
+
+        master_adopt_end(m);
+        master_announce(m, &n);
+    }
+    return r;
+}
+
+static void stop_upgrade(struct master *m)
+{
+    m->upgrade = upgrade_free(m->upgrade);
 }
 
 static const struct stage {
@@ -194,7 +227,7 @@ static const struct stage {
     {start_folder, NULL},          {start_pid_files, stop_pid_files},
     {start_program, stop_program}, {start_loop, stop_loop},
     {start_queue, stop_queue},     {start_crew, stop_crew},
-    {start_control, stop_control},
+    {start_control, stop_control}, {start_upgrade, stop_upgrade},
 };
 #define STAGES (sizeof(stages) / sizeof(stages[0]))
 
@@ -226,7 +259,28 @@ static int run_stages(struct master *m)
         if (stages[--done].stop != NULL)
             stages[done].stop(m);
     }
-    return status;
+    return m->adopted != NULL ? master_adopt_afresh(m, err.text) : status;
+}
+
+/* From the configuration file. */
+static int run_anew(struct master *m)
+{
+    const struct master_options *options = m->options;
+    int r = inspect_config(&m->inspection, options->config, &m->context);
+
+    if (r < 0) {
+        log_write(LOG_LEVEL_ERROR, NULL, "cannot read the configuration: %s", strerror(-r));
+        return MASTER_EXIT_CANNOT;
+    }
+    if (options->test > 0)
+        return inspect_report(&m->inspection, options->config, options->test > 1);
+    inspect_log(&m->inspection);
+    if (m->inspection.conf == NULL || (options->strict && !inspect_passed(&m->inspection))) {
+        log_write(LOG_LEVEL_ERROR, NULL, "configuration file %s does not pass; not started",
+                  options->config);
+        return MASTER_EXIT_CONFIG;
+    }
+    return run_stages(m);
 }
 
 int master_run(const struct master_options *options)
@@ -235,25 +289,22 @@ int master_run(const struct master_options *options)
     struct error err = ERROR_NONE;
     int status;
 
-    if (birth_normalise(&m.context, &err) < 0) {
+    if (options->adopt_check != NULL)
+        master_adopt_check(options->adopt_check);
+    int r = birth_normalise(&m.context, &err);
+    if (r == 0 && options->adopt == NULL) {
+        m.path = successor_own_path(&err);
+        r = m.path == NULL ? -ENOENT : 0;
+    }
+    if (r < 0) {
         log_write(LOG_LEVEL_ERROR, NULL, "%s", err.text);
         return MASTER_EXIT_CANNOT;
     }
-    int r = inspect_config(&m.inspection, options->config, &m.context);
-    if (r < 0) {
-        log_write(LOG_LEVEL_ERROR, NULL, "cannot read the configuration: %s", strerror(-r));
-        status = MASTER_EXIT_CANNOT;
-    } else if (options->test > 0)
-        status = inspect_report(&m.inspection, options->config, options->test > 1);
-    else {
-        inspect_log(&m.inspection);
-        if (m.inspection.conf == NULL || (options->strict && !inspect_passed(&m.inspection))) {
-            log_write(LOG_LEVEL_ERROR, NULL, "configuration file %s does not pass; not started",
-                      options->config);
-            status = MASTER_EXIT_CONFIG;
-        } else
-            status = run_stages(&m);
-    }
+    if (options->adopt == NULL)
+        status = run_anew(&m);
+    else
+        status = master_adopt(&m, &err) < 0 ? master_adopt_afresh(&m, err.text) : run_stages(&m);
     inspect_clear(&m.inspection);
+    free(m.path);
     return status;
 }

@@ -7,11 +7,14 @@
 #include <stdbool.h>
 
 struct master_options {
-    const char *config;   /* file */
-    const char *pid_file; /* NULL: what the configuration says */
-    unsigned test;        /* 1: -t, 2: -tt */
-    bool daemonise;       /* besides what the configuration says */
-    bool strict;          /* a pool that cannot run keeps all of them from starting */
+    char *const *argv;       /* the command line */
+    const char *adopt;       /* descriptor of the state that an earlier image left; NULL: none */
+    const char *adopt_check; /* … that is to be looked at, and no more; NULL: none */
+    const char *config;      /* file */
+    const char *pid_file;    /* NULL: what the configuration says */
+    unsigned test;           /* 1: -t, 2: -tt */
+    bool daemonise;          /* besides what the configuration says */
+    bool strict;             /* a pool that cannot run keeps all of them from starting */
 };
 
 enum master_exit {

@@ -15,7 +15,7 @@
 
 /* ---- readiness ---- */
 
-static void announce(struct master *m, const struct crew_count *n)
+void master_announce(struct master *m, const struct crew_count *n)
 {
     m->ready = true;
     notify_ready(&m->notice, n);
@@ -39,7 +39,8 @@ void master_settled(void *cookie)
     if (m->ready)
         notify_changes(&m->notice, &n);
     else if (n.decided >= n.pools)
-        announce(m, &n);
+        master_announce(m, &n);
+    upgrade_settled(m->upgrade);
 }
 
 int master_on_patience(sd_event_source *source, uint64_t usec, void *userdata)
@@ -55,7 +56,7 @@ int master_on_patience(sd_event_source *source, uint64_t usec, void *userdata)
         return sd_event_exit(m->loop, MASTER_EXIT_CANNOT);
     }
     if (!m->ready)
-        announce(m, &n);
+        master_announce(m, &n);
     return 0;
 }
 
@@ -73,6 +74,7 @@ void master_stop(struct master *m, enum gang_stop_how how)
 
     if (m->stopping && how <= m->how)
         return;
+    upgrade_cancel(m->upgrade, "ganger is to stop");
     if (!m->stopping)
         notify_stopping(&m->notice, words[how]);
     m->stopping = true;
@@ -89,7 +91,7 @@ static bool child_dead(void *cookie, pid_t pid, int code, int status)
 {
     struct master *m = cookie;
 
-    return crew_dead(m->crew, pid, code, status);
+    return upgrade_reaped(m->upgrade, pid, code, status) || crew_dead(m->crew, pid, code, status);
 }
 
 static bool child_of_pool(void *cookie, uid_t uid)

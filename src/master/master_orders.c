@@ -48,11 +48,6 @@ static int reopen(struct error *err)
     return 0;
 }
 
-static int not_yet(const char *what, struct error *err)
-{
-    return error_set(err, ENOSYS, "%s is not yet supported; nothing has changed", what);
-}
-
 /* ---- the desk ---- */
 
 static int carry_out(struct master *m, const struct order *o, struct bytes *said, struct error *err)
@@ -78,9 +73,9 @@ static int carry_out(struct master *m, const struct order *o, struct bytes *said
     case ORDER_SCALE:
         return crew_scale(m->crew, o->pool, o->number, err);
     case ORDER_UPGRADE:
-        break;
+        return upgrade_order(m->upgrade, err);
     }
-    return not_yet(orders_name(o->word), err);
+    return -EINVAL;
 }
 
 int master_order(void *cookie, struct order *o, struct bytes *said, struct error *err)
@@ -91,6 +86,18 @@ int master_order(void *cookie, struct order *o, struct bytes *said, struct error
         return error_set(err, ESHUTDOWN, "ganger is stopping");
     int r = carry_out(m, o, said, err);
     return r < 0 || !o->wait ? r : master_look(m, o, said, err);
+}
+
+/* Who still asks when it is done asks the new image. */
+static int look_at_upgrade(const struct master *m, struct bytes *said, struct error *err)
+{
+    int r = upgrade_look(m->upgrade, err);
+
+    if (r == UPGRADE_UNDER_WAY)
+        return ORDERS_PENDING;
+    if (r == 0)
+        (void)bytes_printf(said, "now ganger %s, pid %d\n", GANGER_VERSION, (int)getpid());
+    return r;
 }
 
 int master_look(void *cookie, const struct order *o, struct bytes *said, struct error *err)
@@ -105,6 +112,8 @@ int master_look(void *cookie, const struct order *o, struct bytes *said, struct 
     case ORDER_START:
     case ORDER_SCALE:
         return master_change_look(m, o->pool, said, err);
+    case ORDER_UPGRADE:
+        return look_at_upgrade(m, said, err);
     case ORDER_QUIT:
         return ORDERS_PENDING; /* until control_close() */
     default:

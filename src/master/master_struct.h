@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
+#include "host/inherit.h"
 #include "master/control.h"
 #include "master/crew.h"
 #include "master/inspect.h"
@@ -18,6 +19,8 @@
 #include "master/notify.h"
 #include "master/pid_files.h"
 #include "master/signals.h"
+#include "master/upgrade.h"
+#include "master/upgrade_state.h"
 #include "pool/context.h"
 
 struct master {
@@ -33,7 +36,13 @@ struct master {
     sd_event_source *again;    /* more children to reap */
     struct crew *crew;
     struct control *control;
-    uint32_t processes; /* of all pools: context.processes */
+    struct upgrade *upgrade;
+    char *path; /* of this binary, for an upgrade */
+    struct upgrade_state
+        *adopted;             /* while we take over what an earlier image left; NULL: we do not */
+    struct inherit inherited; /* … its descriptors */
+    bool upgraded;            /* we did */
+    uint32_t processes;       /* of all pools: context.processes */
     struct {
         sd_event_source *timer; /* a pause after a reload; NULL before the first */
         uint64_t last;          /* monotonic: when the last one began; 0: none did */
@@ -52,6 +61,8 @@ struct master {
 void master_stop(struct master *m, enum gang_stop_how how);
 /* After every round of settling; `cookie` is the master. */
 void master_settled(void *cookie);
+/* Ready, at once. */
+void master_announce(struct master *m, const struct crew_count *n);
 /* Collect the dead. */
 void master_reap(struct master *m);
 /* A signal was heard; `cookie` is the master. */
@@ -73,5 +84,23 @@ int master_change_look(const struct master *m, const char *pool, struct bytes *s
 /* Timer and deferred event of struct master; `userdata` is the master. */
 int master_on_patience(sd_event_source *source, uint64_t usec, void *userdata);
 int master_on_again(sd_event_source *source, void *userdata);
+
+/* ---- master_upgrade.c ---- */
+int master_upgrade_open(struct master *m, struct error *err);
+
+/* ---- master_adopt.c ---- */
+/* Read what options->adopt names, and take over its facts.  0 or negative. */
+int master_adopt(struct master *m, struct error *err);
+/* Take over what belongs to one stage of the start.  0 or negative. */
+int master_adopt_pid_files(struct master *m, struct error *err);
+int master_adopt_crew(struct master *m, struct error *err);
+int master_adopt_control(struct master *m, struct control_options *options, struct error *err);
+void master_adopt_end(struct master *m);
+/* It could not be taken over: end what was left, and become a ganger that starts anew.  Comes back
+ * with the exit status only when not even that is possible. */
+int master_adopt_afresh(struct master *m, const char *why);
+/* Look at the state in descriptor `number` as if it were to be taken over, say UPGRADE_ANSWER or
+ * what is wrong, and exit. */
+__attribute__((noreturn)) void master_adopt_check(const char *number);
 
 #endif

@@ -36,6 +36,7 @@ struct upgrade {
     char *const *argv;
     char *path;
     enum phase phase;
+    bool impatient;       /* it has waited long enough */
     struct error failure; /* of the last one */
     struct successor_trial trial;
     sd_event_source *answer_source;
@@ -194,9 +195,13 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     (void)source;
     (void)usec;
     if (u->phase == HOLDING || u->phase == READY) {
-        const char *why = u->desk.hold(u->desk.cookie);
+        const char *why = u->desk.hold(u->desk.cookie, false);
 
-        fail_text(u, why == NULL ? "it had to wait for too long" : why);
+        u->impatient = true;
+        if (why != NULL)
+            fail_text(u, why);
+        else
+            upgrade_settled(u);
     } else if (u->phase == TRYING) {
         (void)error_set(&err, ETIMEDOUT, "it did not read the state within %llu seconds",
                         (unsigned long long)(UPGRADE_PATIENCE / CLOCK_SEC));
@@ -289,7 +294,7 @@ static int on_act(sd_event_source *source, void *userdata)
         return 0;
     if (u->desk.heard(u->desk.cookie))
         (void)sd_event_source_set_enabled(u->act, SD_EVENT_ONESHOT);
-    else if (u->desk.hold(u->desk.cookie) == NULL)
+    else if (u->desk.hold(u->desk.cookie, !u->impatient) == NULL)
         become(u);
     return 0;
 }
@@ -301,7 +306,8 @@ int upgrade_order(struct upgrade *u, struct error *err)
     if (u->phase != IDLE)
         return error_set(err, EALREADY, "an upgrade is under way already");
     u->failure = ERROR_NONE;
-    const char *why = u->desk.hold(u->desk.cookie);
+    u->impatient = false;
+    const char *why = u->desk.hold(u->desk.cookie, !u->impatient);
     log_write(LOG_LEVEL_NOTICE, NULL, "upgrading to %s%s%s", u->path,
               why == NULL ? "" : ", but first: ", why == NULL ? "" : why);
     u->phase = HOLDING;
@@ -314,7 +320,7 @@ int upgrade_order(struct upgrade *u, struct error *err)
 void upgrade_settled(struct upgrade *u)
 {
     if (u == NULL || (u->phase != HOLDING && u->phase != READY) ||
-        u->desk.hold(u->desk.cookie) != NULL)
+        u->desk.hold(u->desk.cookie, !u->impatient) != NULL)
         return;
     if (u->phase == READY)
         (void)sd_event_source_set_enabled(u->act, SD_EVENT_ONESHOT);

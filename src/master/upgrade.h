@@ -38,8 +38,8 @@
  *   without LISTEN_FDS and its like, which speak of descriptors that are long something else.
  *   NOTIFY_SOCKET and the watchdog's variables name this pid, and go on holding.  A daemon does not
  *   become one a second time.
- * - It waits while ganger starts and while a new generation of a pool has not proved itself; an older
- *   generation that is going is carried over.  A second order during the first is refused; one that
+ * - It waits while ganger starts, and for UPGRADE_HOLD while pools change; all generations of a pool
+ *   are carried over, the coming, the current, and those that go.  A second order during the first is refused; one that
  *   comes with the exec is pending, and carried out by the new image.  While ganger stops there is no
  *   upgrade, and an order to stop calls off the one that is under way.
  */
@@ -54,8 +54,8 @@
 
 /* For the child's answer; sanitizers take their time. */
 #define UPGRADE_PATIENCE ((SANITIZED ? 30 : 5) * CLOCK_SEC)
-/* How long it waits for a reload to be settled. */
-#define UPGRADE_HOLD (60 * CLOCK_SEC)
+/* How long it waits patiently. */
+#define UPGRADE_HOLD (10 * CLOCK_SEC)
 /* The environment variable that names the state's descriptor. */
 #define UPGRADE_VARIABLE "GANGER_ADOPT"
 /* The last line of a child that could read all of it. */
@@ -65,8 +65,9 @@ struct upgrade;
 
 struct upgrade_desk {
     void *cookie;
-    /* Why it cannot be now but can soon; NULL when it can. */
-    const char *(*hold)(void *cookie);
+    /* Why it cannot be now but can soon; NULL when it can.  `patient`: also what is only better
+     * waited for. */
+    const char *(*hold)(void *cookie, bool patient);
     /* A signal was read from the kernel and is not yet handed out. */
     bool (*heard)(void *cookie);
     /* Write everything, and name every descriptor of it. */

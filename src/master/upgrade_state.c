@@ -19,6 +19,7 @@
 static const struct state_field facts_fields[] = {
     FACT(TEXT, version, 0, 64),
     FACT(TEXT, path, 0, UPGRADE_PATH),
+    FACT(TEXT, folder, 0, UPGRADE_PATH),
     FACT(I32, pid, 1, INT_MAX),
     FACT(U64, files_soft, 0, UINT64_MAX),
     FACT(U64, files_hard, 0, UINT64_MAX),

@@ -23,8 +23,9 @@
 enum upgrade_kind { UPGRADE_MASTER = 1, UPGRADE_CONF = 2, UPGRADE_WAITER = 3 };
 
 struct upgrade_facts {
-    char version[64];        /* of ganger: for the log */
-    char path[UPGRADE_PATH]; /* by which it was started */
+    char version[64];          /* of ganger: for the log */
+    char path[UPGRADE_PATH];   /* by which it was started */
+    char folder[UPGRADE_PATH]; /* its runtime_directory */
     int pid;
     uint64_t files_soft, files_hard; /* RLIMIT_NOFILE that the first image was born with */
     bool daemon;
