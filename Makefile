@@ -39,8 +39,8 @@ conf_SRC := $(call room,conf, \
 	check check_sizing complaint conf default draft dump endpoint expand files list load native prepare \
 	reading schema signal statement syntax value)
 host_SRC := $(call room,host, \
-	address capability channel client_block elf handover herald identity inherit meter peer process \
-	process_daemon process_end process_pid queue queue_age reach socket socket_inode socket_path spawn \
+	address capability channel client_block elf handover herald identity inherit inherited meter peer process \
+	process_daemon process_end process_pid queue queue_age reach socket socket_adopt socket_inode socket_path spawn \
 	spawn_caps spawn_child successor)
 board_SRC := $(call room,board, \
 	board board_inherit doorbell mapping request sequence slot snapshot)
@@ -50,7 +50,7 @@ pool_SRC := $(call room,pool, \
 report_SRC := $(call room,report, \
 	json query report rows summary text)
 master_SRC := $(call room,master, \
-	birth control control_link crew crew_count crew_orders crew_place crew_progress crew_thaw inspect journal loop master master_adopt master_duty master_orders master_reload master_upgrade notify orders pid_files reap runtime_folder signals voice \
+	birth control control_link crew crew_count crew_orders crew_place crew_progress crew_thaw inspect journal keep loop master master_adopt master_duty master_orders master_reload master_upgrade notify orders pid_files reap receive runtime_folder signals voice \
 	upgrade upgrade_state watch_table)
 serve_SRC := $(call room,serve, \
 	body brief connection crowd diagnostics holdback intake launch listener options orders output \

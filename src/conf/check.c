@@ -170,7 +170,7 @@ static int check_listen(struct draft *d, const struct draft_pool *p, struct seen
             complaint_error(d->box, &where, "listen: %s", err.text);
             continue;
         }
-        tcp = tcp || endpoint.family == ENDPOINT_TCP;
+        tcp = tcp || endpoint.family == ENDPOINT_TCP || endpoint.family == ENDPOINT_SYSTEMD;
         if (endpoint.family == ENDPOINT_TCP && !endpoint.loopback &&
             p->pool.listen_allowed_clients.count == 0)
             complaint_error(d->box, &where,

@@ -49,7 +49,8 @@ struct conf_global {
     uint32_t emergency_restart_threshold;
     uint64_t emergency_restart_interval; /* usec; 0, or a threshold of 0: never */
     enum conf_ending stop_on_term;       /* what SIGTERM does */
-    char *control_group; /* whose members may use the control socket; NULL: nobody's */
+    char *control_group;       /* whose members may use the control socket; NULL: nobody's */
+    uint64_t systemd_interval; /* usec between two STATUS; 0: when health changes only */
 };
 
 struct conf_pool {

@@ -90,6 +90,26 @@ static int parse_inet(struct endpoint *ret, const char *text, struct error *err)
     return 0;
 }
 
+/* The names that systemd allows for a descriptor (FileDescriptorName=). */
+static int parse_systemd(struct endpoint *ret, const char *text, struct error *err)
+{
+    const char *name = text + strlen("systemd:");
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < length; i++) {
+        if (name[i] < ' ' || name[i] > '~' || name[i] == ':')
+            length = 0;
+    }
+    if (length == 0 || length > ENDPOINT_NAME_MAX)
+        return refuse(
+            err, text,
+            "is no name that a socket unit gives (FileDescriptorName=): 1 to 247 printable "
+            "ASCII characters and no ':'");
+    ret->family = ENDPOINT_SYSTEMD;
+    snprintf(ret->canonical, sizeof ret->canonical, "%s", text);
+    return 0;
+}
+
 bool endpoint_is_relative_path(const char *text)
 {
     uint64_t ignored;
@@ -112,7 +132,7 @@ int endpoint_parse(struct endpoint *ret, const char *text, struct error *err)
         return 0;
     }
     if (text_starts(text, "systemd:"))
-        return refuse(err, text, "is not yet supported by this version of ganger");
+        return parse_systemd(ret, text, err);
     if (endpoint_is_relative_path(text))
         return refuse(err, text,
                       "is no address and no absolute path; write /run/…, or set prefix "

@@ -10,6 +10,7 @@
 enum endpoint_family { ENDPOINT_PATH, ENDPOINT_ABSTRACT, ENDPOINT_TCP, ENDPOINT_SYSTEMD };
 
 #define ENDPOINT_PATH_MAX 107 /* bytes of sun_path, without the NUL */
+#define ENDPOINT_NAME_MAX 247 /* of systemd: with the prefix it fits an address's text */
 
 struct endpoint {
     enum endpoint_family family;

@@ -74,7 +74,7 @@ const struct schema_option schema_options[] = {
     GLOBAL("emergency_restart_interval", DURATION, emergency_restart_interval, TUNE, "0s", .maximum = YEAR),
     GLOBAL("stop_on_term", WORD, stop_on_term, TUNE, "immediate", .words = endings),
     GLOBAL("control.group", TEXT, control_group, RESTART, NULL),
-    LATER(GLOBAL, "systemd_interval"),
+    GLOBAL("systemd_interval", DURATION, systemd_interval, TUNE, "10s", .maximum = YEAR),
     NEVER(GLOBAL, "events.mechanism", "ganger always uses epoll; leave it out"),
     NEVER(GLOBAL, "log_buffering", "ganger writes each line at once and whole; leave it out"),
     NEVER(GLOBAL, "include", "write include(\"FILE\")"),

@@ -15,5 +15,7 @@ enum { HERALD_NOBODY = 1, HERALD_FULL = 2 };
  * it; HERALD_FULL when it would have to wait, try again later; negative with err.
  */
 int herald_send(const char *text, struct error *err);
+/* As herald_send(), with a copy of `fd` (for FDSTORE=1); -1: none. */
+int herald_send_with(const char *text, int fd, struct error *err);
 
 #endif

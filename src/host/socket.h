@@ -64,6 +64,18 @@ enum socket_outcome {
  * and once 0.5 s when another process holds a lock on the folder.
  */
 int socket_listen(const struct socket_plan *plan, int *ret_fd, struct error *err);
+/* 0 when `fd` is a listening stream socket, unix or internet; or -EINVAL with err. */
+int socket_check_listening(int fd, struct error *err);
+/* Whether it is an internet socket that other machines can reach, as far as its address tells. */
+bool socket_is_far(int fd);
+enum socket_adoption { SOCKET_OTHER = 1 }; /* it listens somewhere else */
+/*
+ * Make a listening socket that is open already as the plan says: its backlog and O_NONBLOCK, and when
+ * it is `ours` the mode and owner of its path.  The descriptor stays the caller's.  0; SOCKET_OTHER or
+ * negative with err, and then nothing has changed but, at most, some of those.  Any address will do for
+ * "systemd:NAME".
+ */
+int socket_adopt(const struct socket_plan *plan, int fd, bool ours, struct error *err);
 /* Unlink the path of a unix socket that we bound, but only while it is still that very inode. */
 void socket_unlink(const struct address *address, int fd);
 /* True when the path still leads to this listening socket (FAULTS C86). */

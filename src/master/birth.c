@@ -20,6 +20,8 @@
 #define FILES_OWN 64
 /* A pool: board, doorbell (2), one to spare; a worker: pidfd, channel, output, report. */
 #define FILES_POOL 4
+/* A listening socket: itself, as it was handed over, and on its way to the store. */
+#define FILES_LISTEN 3
 #define FILES_WORKER 4
 
 /* "NAME=value" of our own environment; NULL when it is not set. */
@@ -100,7 +102,7 @@ static uint64_t files_needed(const struct conf *conf)
     uint64_t needed = FILES_OWN;
 
     for (size_t i = 0; i < conf->pool_count; i++)
-        needed += FILES_POOL + conf->pools[i].listen.count +
+        needed += FILES_POOL + conf->pools[i].listen.count * FILES_LISTEN +
                   (uint64_t)conf->pools[i].pm_max_children * FILES_WORKER;
     return needed;
 }

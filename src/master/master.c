@@ -21,6 +21,7 @@
 #include "host/queue.h"
 #include "host/successor.h"
 #include "master/birth.h"
+#include "master/receive.h"
 #include "master/journal.h"
 #include "master/loop.h"
 #include "master/runtime_folder.h"
@@ -29,6 +30,20 @@
 #define START_PATIENCE (10 * CLOCK_SEC)
 
 /* ---- the stages ---- */
+
+/* Before any descriptor is opened that could have the number of one of them. */
+static int start_inherited(struct master *m, struct error *err)
+{
+    (void)err;
+    receive_begin(&m->received);
+    m->context.inherited = &m->received;
+    return 0;
+}
+
+static void stop_inherited(struct master *m)
+{
+    inherited_clear(&m->received);
+}
 
 static int start_daemon(struct master *m, struct error *err)
 {
@@ -122,6 +137,10 @@ static int start_loop(struct master *m, struct error *err)
     r = notify_open(&m->notice, m->loop, err);
     if (r < 0)
         return r;
+    notify_tune(&m->notice, m->inspection.conf->global.systemd_interval);
+    keep_open(&m->keep, &m->notice);
+    if (keep_active(&m->keep))
+        m->context.keeper = &m->keep.keeper;
     birth_close_up();
     return 0;
 }
@@ -129,6 +148,7 @@ static int start_loop(struct master *m, struct error *err)
 static void stop_loop(struct master *m)
 {
     signals_end(&m->signals);
+    keep_close(&m->keep);
     notify_close(&m->notice);
     m->patience = sd_event_source_disable_unref(m->patience);
     m->again = sd_event_source_disable_unref(m->again);
@@ -163,7 +183,9 @@ static int start_crew(struct master *m, struct error *err)
     if (m->adopted != NULL)
         return master_adopt_crew(m, err);
     size_t failed = crew_open(m->crew, in->reasons);
+    receive_end(&m->received, &m->keep);
     if (failed > 0 && (m->options->strict || failed == in->conf->pool_count)) {
+        keep_stop(&m->keep);
         m->crew = crew_free(m->crew);
         return error_set(err, EINVAL, "%s",
                          m->options->strict ? "a pool cannot run, and -S asks for all of them"
@@ -176,6 +198,7 @@ static int start_crew(struct master *m, struct error *err)
 static void stop_crew(struct master *m)
 {
     master_reload_close(m);
+    keep_stop(&m->keep);
     m->crew = crew_free(m->crew);
 }
 
@@ -222,12 +245,19 @@ static const struct stage {
     int (*start)(struct master *m, struct error *err);
     void (*stop)(struct master *m); /* NULL: nothing to undo */
 } stages[] = {
-    {start_daemon, NULL},          {start_log, NULL},
-    {start_limits, NULL},          {start_privileges, NULL},
-    {start_folder, NULL},          {start_pid_files, stop_pid_files},
-    {start_program, stop_program}, {start_loop, stop_loop},
-    {start_queue, stop_queue},     {start_crew, stop_crew},
-    {start_control, stop_control}, {start_upgrade, stop_upgrade},
+    {start_inherited, stop_inherited},
+    {start_daemon, NULL},
+    {start_log, NULL},
+    {start_limits, NULL},
+    {start_privileges, NULL},
+    {start_folder, NULL},
+    {start_pid_files, stop_pid_files},
+    {start_program, stop_program},
+    {start_loop, stop_loop},
+    {start_queue, stop_queue},
+    {start_crew, stop_crew},
+    {start_control, stop_control},
+    {start_upgrade, stop_upgrade},
 };
 #define STAGES (sizeof(stages) / sizeof(stages[0]))
 

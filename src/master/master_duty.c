@@ -75,13 +75,15 @@ void master_stop(struct master *m, enum gang_stop_how how)
     if (m->stopping && how <= m->how)
         return;
     upgrade_cancel(m->upgrade, "ganger is to stop");
-    if (!m->stopping)
-        notify_stopping(&m->notice, words[how]);
     m->stopping = true;
     m->how = how;
     log_write(LOG_LEVEL_NOTICE, NULL, "%s", words[how]);
     if (how == GANG_STOP_DRAIN)
         patience += m->context.process_control_timeout;
+    notify_stopping(&m->notice, words[how], patience);
+    /* Whether we are to start again nobody says: if so, those who come meanwhile wait there. */
+    m->context.leave_paths = keep_active(&m->keep);
+    keep_stop(&m->keep);
     (void)sd_event_source_set_time(m->patience, clock_monotonic() + patience);
     (void)sd_event_source_set_enabled(m->patience, SD_EVENT_ONESHOT);
     crew_stop(m->crew, how);

@@ -12,9 +12,11 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 #include "host/inherit.h"
+#include "host/inherited.h"
 #include "master/control.h"
 #include "master/crew.h"
 #include "master/inspect.h"
+#include "master/keep.h"
 #include "master/master.h"
 #include "master/notify.h"
 #include "master/pid_files.h"
@@ -54,6 +56,8 @@ struct master {
     bool stopping;
     enum gang_stop_how how;
     struct notify notice;
+    struct keep keep;          /* sockets in the service manager's hands */
+    struct inherited received; /* … and what it handed over */
 };
 
 /* Set off the end: requests are finished, or workers terminated, or killed.  A stronger order may

@@ -199,9 +199,6 @@ static void check_listen(struct findings *f)
 
         if (address_parse(&address, text, &err) < 0)
             find(f, false, "listen = \"%s\": %s", text, err.text);
-        else if (address.family == ADDRESS_SYSTEMD)
-            find(f, false, "listen = \"%s\": sockets handed over by systemd are not yet supported",
-                 text);
         else if (address.family == ADDRESS_UNIX) {
             check_parent(f, address.text);
             check_reach(f, address.text);

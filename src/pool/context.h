@@ -10,7 +10,17 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 #include "base/log.h"
+#include "host/inherited.h"
 #include "host/queue.h"
+
+/* Who keeps listening sockets open while the master is away.  Told of each that is opened (`bound`: just
+ * now; else it was taken over from somebody), and of each that is closed; both borrow the descriptor
+ * for the time of the call.  Not told of systemd's. */
+struct port_keeper {
+    void *cookie;
+    void (*keep)(void *cookie, const struct address *address, int fd, bool bound);
+    void (*drop)(void *cookie, const struct address *address, int fd);
+};
 
 struct pool_context {
     bool root; /* the master may become other users */
@@ -25,6 +35,9 @@ struct pool_context {
     struct rlimit files;  /* RLIMIT_NOFILE that workers start from: what the master was born with */
     int oom_score_adjust; /* for every worker; INT_MIN: as it is */
     struct queue *queue;  /* to ask how many connections wait; NULL: unix sockets are not known */
+    struct inherited *inherited;      /* sockets handed to the master at its start; NULL: none */
+    const struct port_keeper *keeper; /* of listening sockets; NULL: nobody */
+    bool leave_paths;     /* at a stop the sockets go on in the keeper's hands: their paths stay */
     uint32_t process_max; /* workers of all pools together (but status pools); 0: no limit */
     uint32_t *processes;  /* how many there are: the gangs count, nobody else writes; NULL: none */
 };

@@ -46,8 +46,8 @@ static int put_ports(struct settings *s, const struct frozen_gang *g)
         const struct frozen_port *p = &g->ports[i];
         char text[ADDRESS_TEXT_MAX + 32];
 
-        (void)snprintf(text, sizeof(text), "%d %d %d %s", p->fd < 0 ? 0 : p->fd, p->lent, p->deaf,
-                       p->text);
+        (void)snprintf(text, sizeof(text), "%d %d %d %d %s", p->fd < 0 ? 0 : p->fd, p->lent,
+                       p->deaf, p->foreign, p->text);
         r = settings_add(s, "port", text);
     }
     return r;

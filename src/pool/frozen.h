@@ -70,7 +70,7 @@ struct frozen_leftover {
 struct frozen_port {
     char text[ADDRESS_TEXT_MAX];
     int fd; /* -1: closed before the others */
-    bool lent, deaf;
+    bool lent, deaf, foreign;
 };
 
 struct frozen_gang {

@@ -60,14 +60,16 @@ static bool next_number(const char **text, uint64_t most, uint64_t *ret)
 
 static int take_port(struct frozen_port *ret, const char *text, struct error *err)
 {
-    uint64_t fd = 0, lent = 0, deaf = 0;
+    uint64_t fd = 0, lent = 0, deaf = 0, foreign = 0;
 
     if (!next_number(&text, INT_MAX, &fd) || (fd > 0 && fd < 3) || !next_number(&text, 1, &lent) ||
-        !next_number(&text, 1, &deaf) || strlen(text) >= sizeof(ret->text))
+        !next_number(&text, 1, &deaf) || !next_number(&text, 1, &foreign) ||
+        strlen(text) >= sizeof(ret->text))
         return error_set(err, EINVAL, "a listening socket of the state cannot be");
     ret->fd = fd == 0 ? -1 : (int)fd;
     ret->lent = lent == 1;
     ret->deaf = deaf == 1;
+    ret->foreign = foreign == 1;
     memcpy(ret->text, text, strlen(text) + 1);
     return 0;
 }

@@ -120,7 +120,7 @@ static int open_ports(struct gang *g, struct gang *const *others, size_t count, 
         return error_errno(err, ENOMEM, "listen");
     for (size_t i = 0; i < count; i++)
         ports[i] = &others[i]->ports;
-    int r = ports_open_beside(&g->ports, g->pool, ports, count, err);
+    int r = ports_open_beside(&g->ports, g->pool, g->context, ports, count, err);
     free(ports);
     return r;
 }
@@ -282,7 +282,7 @@ void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now)
     bool first = !g->stopping;
     bool stopping = g->stopping && (!g->retiring || how == GANG_STOP_RETIRE);
 
-    if (first)
+    if (first && !g->context->leave_paths)
         ports_deafen(&g->ports);
     if (!stopping)
         g->stop_by = now + g->context->process_control_timeout;

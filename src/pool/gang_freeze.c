@@ -144,7 +144,8 @@ static int add_gang(const struct gang *g, const struct frozen_gang *marks, struc
     for (size_t i = 0; i < g->ports.count; i++) {
         const struct port *p = &g->ports.items[i];
 
-        f.ports[i] = (struct frozen_port){.fd = p->fd, .lent = p->lent, .deaf = p->deaf};
+        f.ports[i] = (struct frozen_port){
+            .fd = p->fd, .lent = p->lent, .deaf = p->deaf, .foreign = p->foreign};
         (void)snprintf(f.ports[i].text, sizeof(f.ports[i].text), "%s", p->address.text);
     }
     f.port_count = g->ports.count;

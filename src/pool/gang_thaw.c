@@ -42,7 +42,8 @@ static int claim(struct inherit *in, const struct frozen_gang *f, struct port *p
     for (size_t i = 0; i < f->port_count && r == 0; i++) {
         const struct frozen_port *p = &f->ports[i];
 
-        ports[i] = (struct port){.fd = p->fd, .lent = p->lent, .deaf = p->deaf};
+        ports[i] =
+            (struct port){.fd = p->fd, .lent = p->lent, .deaf = p->deaf, .foreign = p->foreign};
         r = address_parse(&ports[i].address, p->text, err);
         if (r == 0 && p->fd >= 0)
             r = inherit_listener(in, p->fd, &ports[i].address, err);
@@ -245,6 +246,7 @@ int gang_thaw(struct gang **ret, const struct frozen_gang *f, struct inherit *in
     g->bell[0] = g->bell[1] = -1;
     g->wall_offset = (int64_t)(wall - now);
     g->ports = (struct ports){.items = ports, .count = f->port_count};
+    ports_thaw(&g->ports, context);
     fill_pool(g, f, pool);
     fill_numbers(g, f);
     r = build(g, f, err);

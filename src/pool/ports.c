@@ -72,21 +72,53 @@ static int adopt(struct port *ret, const struct port *other, const struct socket
         (void)descriptor_nonblock(fd, false);
     if (other->deaf)
         socket_undeafen(fd);
-    *ret = (struct port){.address = plan->address, .fd = fd, .lent = true};
+    *ret =
+        (struct port){.address = plan->address, .fd = fd, .lent = true, .foreign = other->foreign};
     return 0;
 }
 
-static int open_one(struct port *ret, const struct conf_pool *pool, const char *text,
+/* What somebody listened on before us: systemd, or the ganger before.  INHERITED_NONE, or as
+ * ports_open(). */
+static int inherit(struct port *ret, const struct conf_pool *pool,
+                   const struct pool_context *context, const struct socket_plan *plan,
+                   struct error *err)
+{
+    int r = context->inherited == NULL
+                ? INHERITED_NONE
+                : inherited_take(context->inherited, plan, &ret->fd, &ret->foreign, err);
+
+    if (r != 0)
+        return r;
+    ret->address = plan->address;
+    if (ret->foreign && pool->listen_allowed_clients.count == 0 && socket_is_far(ret->fd)) {
+        descriptor_close(&ret->fd);
+        return error_set(
+            err, EACCES,
+            "other machines can reach that socket of systemd's, and whoever reaches it "
+            "runs programs; name the web servers in listen.allowed_clients, or say "
+            "ListenStream=127.0.0.1:PORT in its unit");
+    }
+    return 0;
+}
+
+/* `ret_bound`: it is new, and nobody had it before. */
+static int open_one(struct port *ret, bool *ret_bound, const struct conf_pool *pool,
+                    const struct pool_context *context, const char *text,
                     const struct ports *const *others, size_t count, struct error *err)
 {
     struct socket_plan plan = {0};
     int r = make_plan(&plan, pool, text, err);
     const struct port *other = r < 0 ? NULL : find_other(others, count, plan.address.text);
 
+    if (r < 0)
+        return r;
     if (other != NULL)
         return adopt(ret, other, &plan, err);
-    if (r == 0)
-        r = socket_listen(&plan, &ret->fd, err);
+    r = inherit(ret, pool, context, &plan, err);
+    if (r != INHERITED_NONE)
+        return r;
+    *ret_bound = true;
+    r = socket_listen(&plan, &ret->fd, err);
     if (r == SOCKET_IN_USE || r == SOCKET_NOT_A_SOCKET)
         r = -EADDRINUSE; /* the sentence is in err; a pool treats all of them alike */
     if (r == 0)
@@ -94,29 +126,62 @@ static int open_one(struct port *ret, const struct conf_pool *pool, const char *
     return r;
 }
 
-int ports_open_beside(struct ports *ret, const struct conf_pool *pool,
-                      const struct ports *const *others, size_t count, struct error *err)
+static void keep(const struct ports *p, const struct port *port, bool bound)
 {
-    *ret = (struct ports){0};
+    if (p->keeper != NULL && !port->foreign)
+        p->keeper->keep(p->keeper->cookie, &port->address, port->fd, bound);
+}
+
+static void close_one(const struct ports *p, struct port *port)
+{
+    if (p->keeper != NULL && !port->foreign && port->fd >= 0)
+        p->keeper->drop(p->keeper->cookie, &port->address, port->fd);
+    descriptor_close(&port->fd);
+}
+
+int ports_open_beside(struct ports *ret, const struct conf_pool *pool,
+                      const struct pool_context *context, const struct ports *const *others,
+                      size_t count, struct error *err)
+{
+    *ret = (struct ports){.keeper = context->keeper};
     ret->items = calloc(pool->listen.count == 0 ? 1 : pool->listen.count, sizeof(*ret->items));
     if (ret->items == NULL)
         return error_errno(err, ENOMEM, "listen");
     for (size_t i = 0; i < pool->listen.count; i++) {
         ret->items[i].fd = -1;
-        int r = open_one(&ret->items[i], pool, pool->listen.items[i], others, count, err);
+        bool bound = false;
+        int r = open_one(&ret->items[i], &bound, pool, context, pool->listen.items[i], others,
+                         count, err);
         if (r < 0) {
             ports_unlink(ret);
             ports_close(ret);
             return error_wrap(err, "listen = \"%s\"", pool->listen.items[i]) < 0 ? r : -EINVAL;
         }
+        keep(ret, &ret->items[i], bound);
         ret->count = i + 1;
     }
     return 0;
 }
 
-int ports_open(struct ports *ret, const struct conf_pool *pool, struct error *err)
+int ports_open(struct ports *ret, const struct conf_pool *pool, const struct pool_context *context,
+               struct error *err)
 {
-    return ports_open_beside(ret, pool, NULL, 0, err);
+    return ports_open_beside(ret, pool, context, NULL, 0, err);
+}
+
+void ports_thaw(struct ports *p, const struct pool_context *context)
+{
+    p->keeper = context->keeper;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct port *port = &p->items[i];
+
+        if (port->fd < 0)
+            continue;
+        if (!port->foreign)
+            keep(p, port, false);
+        else if (context->inherited != NULL && !port->lent)
+            inherited_note(context->inherited, &port->address, port->fd);
+    }
 }
 
 static bool same_name(const char *a, const char *b)
@@ -147,7 +212,10 @@ int ports_dress(const struct ports *p, const struct conf_pool *before, const str
             plan.owner = geteuid();
         if (plan.group == (gid_t)-1 && before->listen_group != NULL)
             plan.group = getegid();
-        r = socket_dress(&plan, p->items[i].fd, err);
+        if (p->items[i].foreign)
+            r = descriptor_nonblock(p->items[i].fd, plan.nonblock);
+        else
+            r = socket_dress(&plan, p->items[i].fd, err);
         if (r < 0)
             return r;
     }
@@ -188,8 +256,10 @@ void ports_take_paths(struct ports *p, struct ports *from)
 void ports_unlink(struct ports *p)
 {
     for (size_t i = 0; i < p->count; i++) {
-        if (p->items[i].address.family == ADDRESS_UNIX && !p->items[i].lent)
-            socket_unlink(&p->items[i].address, p->items[i].fd);
+        const struct port *port = &p->items[i];
+
+        if (port->address.family == ADDRESS_UNIX && !port->lent && !port->foreign)
+            socket_unlink(&port->address, port->fd);
     }
 }
 
@@ -197,7 +267,7 @@ void ports_deafen(struct ports *p)
 {
     ports_unlink(p);
     for (size_t i = 0; i < p->count; i++) {
-        if (p->items[i].lent)
+        if (p->items[i].lent || p->items[i].foreign)
             continue;
         socket_deafen(&p->items[i].address, p->items[i].fd);
         p->items[i].deaf = true;
@@ -226,14 +296,14 @@ void ports_close_own(struct ports *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         if (!p->items[i].lent)
-            descriptor_close(&p->items[i].fd);
+            close_one(p, &p->items[i]);
     }
 }
 
 void ports_close(struct ports *p)
 {
     for (size_t i = 0; i < p->count; i++)
-        descriptor_close(&p->items[i].fd);
+        close_one(p, &p->items[i]);
     free(p->items);
     *p = (struct ports){0};
 }

@@ -9,24 +9,33 @@
 #include "base/error.h"
 #include "conf/conf.h"
 #include "host/socket.h"
+#include "pool/context.h"
 
 struct port {
     struct address address;
-    int fd;    /* -1: closed before the others */
-    bool lent; /* its path belongs to another gang, which has the same socket */
-    bool deaf; /* nobody new is to come in */
+    int fd;       /* -1: closed before the others */
+    bool lent;    /* its path belongs to another gang, which has the same socket */
+    bool deaf;    /* nobody new is to come in */
+    bool foreign; /* systemd's: its path, owner and mode are not ours */
 };
 struct ports {
     struct port *items; /* owned */
     size_t count;
+    const struct port_keeper *keeper; /* who was told of them; borrowed */
 };
 
-/* All or none: 0, or negative with err naming the address and the remedy. */
-int ports_open(struct ports *ret, const struct conf_pool *pool, struct error *err);
+/* All or none: 0, or negative with err naming the address and the remedy.  What the master inherited
+ * is taken before anything is bound. */
+int ports_open(struct ports *ret, const struct conf_pool *pool, const struct pool_context *context,
+               struct error *err);
 /* The same, but an address that one of `others` listens at already is taken from there: the same
  * open file description, its path lent. */
 int ports_open_beside(struct ports *ret, const struct conf_pool *pool,
-                      const struct ports *const *others, size_t count, struct error *err);
+                      const struct pool_context *context, const struct ports *const *others,
+                      size_t count, struct error *err);
+/* Those that another image of the master handed on, at an upgrade (address, fd, lent, deaf and foreign
+ * are filled): what ports_open() does beside opening them. */
+void ports_thaw(struct ports *p, const struct pool_context *context);
 /* What `pool` says of backlog, owner and mode, where it says other than `before`.  0 or negative. */
 int ports_dress(const struct ports *p, const struct conf_pool *before, const struct conf_pool *pool,
                 struct error *err);
