@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "base/descriptor.h"
 #include "base/text.h"
+#include "host/process.h"
 
 static int let_through(const struct successor_plan *p, bool on)
 {
@@ -37,6 +38,8 @@ static __attribute__((noreturn)) void be_tried(const struct successor_plan *p, p
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int r = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
 
+    (void)setpgid(0, 0);
+    (void)signal(SIGPIPE, SIG_DFL);
     if (r == 0 && getppid() != parent)
         r = -ESRCH;
     if (r == 0 && (null < 0 || dup2(null, 0) < 0 || dup2(answer, 1) < 0 || dup2(answer, 2) < 0))
@@ -76,6 +79,33 @@ int successor_try(const struct successor_plan *p, struct successor_trial *ret, s
     }
     *ret = (struct successor_trial){.pid = pid, .pidfd = pidfd, .answer = ends[0]};
     return 0;
+}
+
+/* A group exists as long as one of its processes is unreaped, and is nobody else's meanwhile. */
+static void kill_group(pid_t group)
+{
+    pid_t *pids = NULL;
+    size_t count = 0;
+    bool ours = false;
+
+    if (process_children(&pids, &count, NULL) < 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        ours = ours || getpgid(pids[i]) == group;
+    free(pids);
+    if (ours)
+        (void)kill(-group, SIGKILL);
+}
+
+void successor_end(struct successor_trial *t, bool reaped)
+{
+    if (t->pid > 0 && !reaped)
+        (void)pidfd_send_signal(t->pidfd, SIGKILL, NULL, 0); /* perhaps not in its group yet */
+    if (t->pid > 0)
+        kill_group(t->pid);
+    t->pid = 0;
+    descriptor_close(&t->answer);
+    descriptor_close(&t->pidfd);
 }
 
 int successor_become(const struct successor_plan *p, struct error *err)

@@ -7,6 +7,7 @@
  * names.  Single-threaded callers only.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include "base/error.h"
@@ -25,11 +26,14 @@ struct successor_trial {
     int answer; /* all that it writes to 1 and 2, non-blocking, close-on-exec; the caller's to close */
 };
 /*
- * Run it in a child, with copies of those descriptors, 0 on /dev/null, and 1 and 2 on a pipe.  The
- * child is killed when the caller dies.  0 or negative; an exec that fails writes its reason to the
- * pipe and exits with 127.
+ * Run it in a child, with copies of those descriptors, 0 on /dev/null, 1 and 2 on a pipe, and a process
+ * group of its own.  The child is killed when the caller dies.  0 or negative; an exec that fails
+ * writes its reason to the pipe and exits with 127.
  */
 int successor_try(const struct successor_plan *p, struct successor_trial *ret, struct error *err);
+/* Kill it, unless it was `reaped`, and with it (or after it) all of its group that are children of
+ * ours; close its descriptors.  Safe to call twice. */
+void successor_end(struct successor_trial *t, bool reaped);
 
 /*
  * Become it.  Comes back only when that has failed: negative with err, and every descriptor is

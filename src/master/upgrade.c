@@ -17,7 +17,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "host/handover.h"
-#include "host/spawn.h"
 #include "host/successor.h"
 #include "master/upgrade_state.h"
 
@@ -85,11 +84,7 @@ static void end_trial(struct upgrade *u)
 {
     u->answer_source = sd_event_source_disable_unref(u->answer_source);
     (void)sd_event_source_set_enabled(u->timer, SD_EVENT_OFF);
-    if (u->trial.pid > 0 && !u->dead)
-        (void)spawn_signal(u->trial.pidfd, SIGKILL); /* reaped as a stranger */
-    descriptor_close(&u->trial.answer);
-    descriptor_close(&u->trial.pidfd);
-    u->trial.pid = 0;
+    successor_end(&u->trial, u->dead); /* who is killed is reaped as a stranger */
     bytes_clear(&u->answer);
 }
 

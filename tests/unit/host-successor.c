@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/descriptor.h"
@@ -88,6 +89,40 @@ static void test_tried_in_vain(void **unused)
         hear(&t, text, sizeof(text), &status);
         assert_string_equal(text, rows[i].says);
         assert_int_equal(WEXITSTATUS(status), 127);
+    }
+}
+
+/* A script that has left somebody behind who holds the pipe. */
+static void test_ended(void **unused)
+{
+    char *argv[] = {(char[]){"sh"}, (char[]){"-c"},
+                    (char[]){"sleep 1000 & echo $!; test $0 = wait && wait"}, NULL, NULL};
+    char wait_for_it[] = "wait", go[] = "go";
+
+    (void)unused;
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+    for (int waits = 0; waits < 2; waits++) {
+        struct successor_trial t;
+        struct error err = ERROR_NONE;
+        char text[64] = "";
+        int status = 0;
+
+        argv[3] = waits ? wait_for_it : go;
+        const struct successor_plan plan = {.path = "/bin/sh", .argv = argv, .envp = envp};
+        assert_int_equal(successor_try(&plan, &t, &err), 0);
+        struct pollfd p = {.fd = t.answer, .events = POLLIN};
+        assert_int_equal(poll(&p, 1, 20000), 1);
+        assert_true(read(t.answer, text, sizeof(text) - 1) > 0);
+        pid_t pid = t.pid, sleeper = (pid_t)atoi(text);
+        assert_true(sleeper > 1);
+        if (!waits)
+            assert_int_equal(waitpid(pid, &status, 0), pid);
+        successor_end(&t, !waits);
+        successor_end(&t, !waits);
+        if (waits)
+            assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(waitpid(sleeper, &status, 0), sleeper);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     }
 }
 
@@ -169,9 +204,9 @@ static void test_own_path(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tried),    cmocka_unit_test(test_tried_in_vain),
-        cmocka_unit_test(test_become),   cmocka_unit_test(test_become_in_vain),
-        cmocka_unit_test(test_own_path),
+        cmocka_unit_test(test_tried),          cmocka_unit_test(test_tried_in_vain),
+        cmocka_unit_test(test_ended),          cmocka_unit_test(test_become),
+        cmocka_unit_test(test_become_in_vain), cmocka_unit_test(test_own_path),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

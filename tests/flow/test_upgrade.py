@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An upgrade of the running master: same pid, same workers, same sockets, nothing lost; and every
+binary that cannot take over leaves the old one running.  FAULTS C28 to C32."""
+
+import contextlib
+import os
+import shutil
+import signal
+import threading
+import time
+
+import pytest
+
+import daemon
+import fcgi
+from daemon import wait_for
+
+ONE = '  kind = cgi\n  command = {"/bin/true"}\n  pm = static\n  pm.max_children = 1'
+
+
+@pytest.fixture
+def installed(ganger):
+    """`ganger` from a folder of its own, whose programs a test may replace."""
+    folder = ganger.base / "bin"
+    folder.mkdir()
+    folder.chmod(0o755)
+    for name in ("ganger", "ganger-worker", "libganger-shim.so"):
+        shutil.copy(daemon.BUILD / name, folder / name)
+        (folder / name).chmod(0o755)
+    ganger.binary = folder / "ganger"
+    ganger.command = lambda *flags: [str(ganger.binary), "-c", str(ganger.config), *flags]
+    return ganger
+
+
+def install(ganger, source):
+    """Put another file in the binary's place, as an installation does: a rename.  bytes, or a path."""
+    temporary = ganger.binary.with_name("new")
+    if isinstance(source, bytes):
+        temporary.write_bytes(source)
+    else:
+        shutil.copy(source, temporary)
+    temporary.chmod(0o755)
+    temporary.rename(ganger.binary)
+
+
+def upgrades(ganger):
+    return ganger.log.count("upgraded from ganger")
+
+
+def upgrade(ganger, number=None):
+    """By SIGUSR2, until the new image serves."""
+    before = upgrades(ganger) if number is None else number
+    ganger.signal(signal.SIGUSR2)
+    try:
+        wait_for(lambda: upgrades(ganger) > before, what="an upgrade")
+    except AssertionError:
+        raise AssertionError(ganger.log[-4000:]) from None
+
+
+def inodes(ganger):
+    """The sockets that the master listens at."""
+    out = set()
+    for fd in os.listdir(f"/proc/{ganger.pid}/fd"):
+        with contextlib.suppress(OSError):
+            link = os.readlink(f"/proc/{ganger.pid}/fd/{fd}")
+            if link.startswith("socket:"):
+                out.add(link)
+    listening = {f"socket:[{line.split()[6]}]" for line in open("/proc/net/unix").readlines()[1:]
+                 if line.split()[5] == "01"}
+    return out & listening
+
+
+def pids(ganger):
+    """Of its children, zombies too."""
+    return sorted(pid for pid, _, _ in daemon.children(ganger.pid))
+
+
+def totals(ganger, pool):
+    s = ganger.status(pool)
+    return {k: s[k] for k in ("accepted conn", "start time")}
+
+
+class Load:
+    """Clients straight at the sockets of some pools, each request on a new connection; every outcome is
+    counted.  `pools`: {name: function that asks once and raises when the answer is wrong}."""
+
+    def __init__(self, pools, clients=2):
+        self.failures, self.done, self.over = [], {name: 0 for name in pools}, False
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self._run, args=(name, ask), daemon=True)
+                        for name, ask in pools.items() for _ in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self, name, ask):
+        while not self.over:
+            try:
+                ask()
+            except Exception as error:  # noqa: BLE001 whatever it is, it counts
+                with self.lock:
+                    self.failures.append(f"{name}: {error!r}")
+            else:
+                with self.lock:
+                    self.done[name] += 1
+
+    def end(self):
+        self.over = True
+        for thread in self.threads:
+            thread.join(60)
+        assert not any(t.is_alive() for t in self.threads)
+        assert not self.failures, f"{len(self.failures)}: {self.failures[:5]}"
+        assert all(self.done.values()), self.done
+        return self
+
+
+def three_pools(world, ganger):
+    """A CGI pool, php-cgi and a libfcgi program; {name: one request}."""
+    script = ganger.folder.script("answer", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nfine\\n'\n")
+    world.pools["web"] = ganger.pool(
+        "web", f'  kind = cgi\n  command = {{"{script}"}}\n  pm = static\n  pm.max_children = 2')
+    world.add("php").add("c")
+    world.start()
+    world.settled("php", 2)
+    world.settled("c", 2)
+
+    def web():
+        answer = fcgi.ask(ganger.sock("web"), script, "")
+        assert answer.status == 200 and answer.body == b"fine\n", answer
+
+    def native(pool):
+        def ask():
+            reply = world.direct(pool)
+            assert reply.status == 200 and reply.pid, reply
+        return ask
+    return {"web": web, "php": native("php"), "c": native("c")}
+
+
+def test_C28_upgrades_under_load(installed, programs):
+    """Show 5, the first half: 20 in 20 seconds (fewer where time is short)."""
+    import native
+    world = native.World(installed, programs)
+    asks = three_pools(world, installed)
+    count = 20 if daemon.LONG else 8
+    master, workers, sockets = installed.pid, pids(installed), inodes(installed)
+    before = {pool: totals(installed, pool) for pool in asks}
+    control = os.stat(installed.runtime / "control.sock").st_ino
+    load = Load(asks)
+    for i in range(count):
+        began = time.monotonic()
+        upgrade(installed, i)
+        if daemon.LONG:
+            time.sleep(max(0, 1 - (time.monotonic() - began)))
+    load.end()
+    assert installed.process.poll() is None and installed.pid == master
+    assert pids(installed) == workers
+    assert inodes(installed) == sockets
+    assert os.stat(installed.runtime / "control.sock").st_ino == control
+    for pool in asks:
+        after = totals(installed, pool)
+        assert after["start time"] == before[pool]["start time"]
+        assert after["accepted conn"] - before[pool]["accepted conn"] == load.done[pool]
+    assert (installed.runtime / "ganger.pid").read_text() == f"{master}\n"
+
+
+def binaries(ganger):
+    """What cannot take over; the log says why."""
+    real = ganger.binary.read_bytes()
+    script = b"#!/bin/sh\n"
+    return {
+        "/bin/false": ("/bin/false", "exited with status 1"),
+        "/bin/true": ("/bin/true", "exited with status 0"),
+        # Behind the middle there is nothing but what debuggers want.
+        "truncated": (real[:len(real) // 20], "did not read the state, and was killed|it cannot be run"),
+        "empty": (b"", "it cannot be run: Exec format error"),
+        "crashes": (script + b"kill -SEGV $$\n", r"killed by signal 11 \(SEGV\)"),
+        "another's words": (script + b"echo 'ganger 0: this is no state of mine' >&2; exit 70\n",
+                            "status 70: ganger 0: this is no state of mine"),
+        "lies": (script + b"echo 'ganger --adopt-check: the state can be taken over'; exit 1\n",
+                 "exited with status 1"),
+        "floods": (script + b"head -c 3000000 /dev/zero; exit 3\n",
+                   "exited with status 3"),
+    }
+
+
+def test_C29_binaries_that_cannot_take_over(installed, programs):
+    """Show 5, the second half: refused, and serving goes on."""
+    import native
+    world = native.World(installed, programs)
+    asks = three_pools(world, installed)
+    workers = pids(installed)
+    real = installed.binary.read_bytes()
+    load = Load({"web": asks["web"], "php": asks["php"]}, clients=1)
+    for number, (name, (source, says)) in enumerate(binaries(installed).items(), 1):
+        install(installed, source)
+        installed.signal(signal.SIGUSR2)
+        installed.wait_log(r"upgrade to \S+ failed: ", count=number)
+        installed.wait_log(f"upgrade to \\S+ failed: .*({says}).*; ganger \\S+ goes on")
+        assert installed.process.poll() is None, name
+    installed.binary.unlink()
+    result = installed.ctl("upgrade", "--wait")
+    assert result.returncode == 1 and "No such file or directory" in result.stdout + result.stderr
+    install(installed, real)
+    installed.binary.chmod(0o644)
+    result = installed.ctl("upgrade", "--wait")
+    assert result.returncode == 1 and "Permission denied" in result.stdout + result.stderr
+    load.end()
+    # Nothing is left of all those attempts, and a good binary still takes over.
+    wait_for(lambda: pids(installed) == workers, what="only the workers")
+    installed.binary.chmod(0o755)
+    result = installed.ctl("upgrade", "--wait")
+    assert result.returncode == 0, result
+    assert "now ganger" in result.stdout
+    assert pids(installed) == workers
+    asks["web"]()
+
+
+def test_C29_a_binary_that_hangs(installed):
+    """It has five seconds (a sanitized master gives more); who else orders one meanwhile is refused."""
+    installed.write(installed.pool("web", ONE))
+    installed.start()
+    install(installed, b"#!/bin/sh\nexec sleep 1000\n")
+    began = time.monotonic()
+    installed.signal(signal.SIGUSR2)
+    installed.wait_log("upgrading to")
+    result = installed.ctl("upgrade")
+    assert result.returncode == 1 and "under way already" in result.stdout + result.stderr
+    installed.wait_log("failed: it did not read the state within", timeout=60)
+    assert daemon.ASAN or time.monotonic() - began < 15
+    wait_for(lambda: all(name != "sleep" for _, name, _ in daemon.children(installed.pid)),
+             what="the one that hung is gone")
+    # An order to stop calls one off.
+    installed.signal(signal.SIGUSR2)
+    installed.wait_log("upgrading to", count=2)
+    assert installed.stop(signal.SIGQUIT) == 0
+    assert "failed: ganger is to stop" in installed.log
+
+
+def test_C31_another_version(installed):
+    """A state of another version is refused, whoever asks."""
+    installed.write(installed.pool("web", ONE))
+    installed.start()
+    real = installed.binary.read_bytes()
+    # The magic and the version, as a program of a later version would write them.
+    wrapper = installed.folder.script("later", f"""#!/usr/bin/python3
+import os, struct, sys
+fd = int(sys.argv[2])
+data = bytearray(os.pread(fd, 1 << 26, 0))
+data[8:12] = struct.pack("=I", 99)
+new = os.memfd_create("later", os.MFD_ALLOW_SEALING)
+os.write(new, data)
+import fcntl
+fcntl.fcntl(new, 1033, 1 | 2 | 4 | 8)
+os.set_inheritable(new, True)
+os.execv("{installed.base}/real", [sys.argv[0], sys.argv[1], str(new)])
+""")
+    (installed.base / "real").write_bytes(real)
+    (installed.base / "real").chmod(0o755)
+    for name in ("ganger-worker", "libganger-shim.so"):
+        shutil.copy(installed.binary.with_name(name), installed.base / name)
+    install(installed, wrapper)
+    result = installed.ctl("upgrade", "--wait")
+    assert result.returncode == 1
+    assert "the state has version 99" in result.stdout + result.stderr, result
+
+
+def test_C32_what_survives(installed):
+    """Crashing pools keep their pauses, counters and reasons; a stopped pool stays stopped, a scaled
+    one scaled, and a reload that comes at the same time is carried out."""
+    crash = "".join(installed.pool(f"crash{i}", f'  kind = fastcgi\n  command = {{"/bin/false"}}\n'
+                                   "  pm = static\n  pm.max_children = 1") for i in range(3))
+    body = '  kind = cgi\n  command = {"/bin/true"}\n  pm = static\n  pm.max_children = 2'
+    pools = [crash, installed.pool("still", body), installed.pool("scaled", body),
+             installed.pool("web", body)]
+    installed.write(*pools)
+    installed.start()
+    wait_for(lambda: installed.log.count("is failing") >= 3, what="three pools fail")
+    assert installed.ctl("stop", "still", "--wait").returncode == 0
+    assert installed.ctl("scale", "scaled", "4", "--wait").returncode == 0
+    # Far into the back-off, so that nothing happens while we compare.
+    wait_for(lambda: all(paused(installed, f"crash{i}") for i in range(3)), timeout=40,
+             what="long pauses")
+    before = [facts(installed, f"crash{i}") for i in range(3)]
+    workers = installed.workers()
+    upgrade(installed)
+    after = [facts(installed, f"crash{i}") for i in range(3)]
+    for a, b in zip(before, after):
+        if a["spawned"] == b["spawned"]:  # else its pause has ended meanwhile
+            assert a == b
+        assert b["spawned"] - a["spawned"] in (0, 1)
+    assert installed.status("still")["state"] == "stopped"
+    assert not os.path.exists(installed.sock("still"))
+    assert installed.status("scaled")["total processes"] == 4
+    assert installed.workers() == workers
+    # And a reload in the very moment of an upgrade: both happen.
+    installed.write(*pools, installed.pool("more", body))
+    installed.signal(signal.SIGHUP)
+    upgrade(installed)
+    wait_for(lambda: os.path.exists(installed.sock("more")), what="the new pool")
+    wait_for(lambda: installed.status("more")["idle processes"] == 2, what="it serves")
+    assert installed.status("still")["state"] == "stopped"
+    assert installed.ctl("start", "still", "--wait").returncode == 0
+    assert fcgi.ask(installed.sock("still"), "/x", "").status in (200, 502)
+
+
+def paused(ganger, pool):
+    """Its next start is some seconds away."""
+    return (ganger.status(pool)["throttled until"] or 0) - time.time() > 2
+
+
+def facts(ganger, pool):
+    s = ganger.status(pool)
+    return {k: s[k] for k in ("state", "reason", "spawned", "exits", "generation", "throttled until")}
