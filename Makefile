@@ -50,7 +50,7 @@ pool_SRC := $(call room,pool, \
 report_SRC := $(call room,report, \
 	json query report rows summary text)
 master_SRC := $(call room,master, \
-	birth control control_link crew crew_count crew_orders crew_place crew_progress crew_thaw inspect journal keep loop master master_adopt master_duty master_orders master_reload master_upgrade notify orders pid_files reap receive runtime_folder signals voice \
+	birth control control_link crew crew_count crew_orders crew_place crew_progress crew_retry crew_thaw inspect journal keep loop master master_adopt master_duty master_orders master_reload master_upgrade notify orders pid_files reap receive runtime_folder signals voice \
 	upgrade upgrade_state watch_table)
 serve_SRC := $(call room,serve, \
 	body brief connection crowd diagnostics holdback intake launch listener options orders output \
@@ -239,7 +239,7 @@ VALGRIND_SKIP := host-inherit host-successor host-spawn host-spawn_exec host-spa
 C_FILES := $(sort $(wildcard src/*.[ch] src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/tools/*.[ch]))
 TIDY := $(sort $(wildcard src/*.c src/*/*.c))
-SHELL_FILES := .ci/run scripts/bootstrap scripts/check scripts/run-fuzz scripts/run-unit \
+SHELL_FILES := scripts/completion/gangerctl.bash .ci/run scripts/bootstrap scripts/check scripts/run-fuzz scripts/run-unit \
 	$(wildcard demo/cgi-bin/*.sh)
 
 .PHONY: unit-valgrind fuzz-run tidy format format-check rooms man-lint shell-lint
@@ -299,6 +299,8 @@ LIBDIR := $(DESTDIR)$(PREFIX)/lib/ganger
 CONFDIR := $(DESTDIR)$(sysconfdir)/ganger
 MANDIR := $(DESTDIR)$(PREFIX)/share/man
 DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/ganger
+BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 SAMPLES := $(sort $(wildcard pools.d/*.conf))
 MANUALS := $(sort $(wildcard man/*.[1-9]))
 
@@ -308,6 +310,8 @@ install: all
 	install -D -m 755 $(BUILD)/gangerctl $(BINDIR)/gangerctl
 	install -D -m 755 $(BUILD)/ganger-worker $(LIBDIR)/ganger-worker
 	install -D -m 644 $(BUILD)/libganger-shim.so $(LIBDIR)/libganger-shim.so
+	install -D -m 644 scripts/completion/gangerctl.bash $(BASHDIR)/gangerctl
+	install -D -m 644 scripts/completion/_gangerctl $(ZSHDIR)/_gangerctl
 	install -d $(DOCDIR)/pools.d
 	install -m 644 README.md CHANGELOG.md LICENSE $(DOCDIR)
 	install -m 644 $(SAMPLES) $(DOCDIR)/pools.d
@@ -320,6 +324,7 @@ install: all
 uninstall:
 	rm -f $(SBINDIR)/ganger $(BINDIR)/gangerctl $(LIBDIR)/ganger-worker \
 		$(LIBDIR)/libganger-shim.so
+	rm -f $(BASHDIR)/gangerctl $(ZSHDIR)/_gangerctl
 	rm -f $(foreach page,$(MANUALS),$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))
 	rm -rf $(DOCDIR)
 	rmdir --ignore-fail-on-non-empty $(LIBDIR) || true

@@ -165,7 +165,10 @@ size_t crew_open(struct crew *c, char *const *reasons)
             continue;
         gang_fail(p->current->gang, err.text);
         log_write(LOG_LEVEL_ERROR, p->name, "cannot run: %s", err.text);
-        failed++;
+        if (reasons[i] == NULL && err.number == EADDRINUSE)
+            crew_retry_begin(p, clock_monotonic());
+        else
+            failed++;
     }
     return failed;
 }

@@ -34,7 +34,8 @@ struct crew *crew_free(struct crew *c);
 
 /*
  * Open every pool: `reasons[i]`, when it is not NULL, fails the i-th one at once.  What fails is
- * logged; the others go on.  Returns how many failed.
+ * logged; the others go on.  One whose address is taken is tried again for a while (crew_retry.c).
+ * Returns how many others failed.
  */
 size_t crew_open(struct crew *c, char *const *reasons);
 /* Settle all of them soon. */

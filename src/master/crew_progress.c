@@ -245,7 +245,7 @@ static void conclude(struct crew *c, struct place *p)
 {
     const struct gang *g = p->current == NULL ? NULL : p->current->gang;
 
-    if (p->result != CREW_PENDING || p->coming != NULL)
+    if (p->result != CREW_PENDING || p->coming != NULL || p->retry_until != 0)
         return;
     if (p->action == CREW_STOP || p->action == CREW_DROP) {
         if (all_ended(c, p))
@@ -263,6 +263,7 @@ static void conclude(struct crew *c, struct place *p)
 
 static void look(struct crew *c, struct place *p, uint64_t now)
 {
+    crew_retry_look(p, now);
     share_room(c, p, now);
     look_at_coming(p, now);
     for (size_t i = c->member_count; i > 0; i--) {
@@ -277,8 +278,8 @@ static void look(struct crew *c, struct place *p, uint64_t now)
     size_t members = 0;
     for (size_t i = 0; i < c->member_count; i++)
         members += c->members[i]->place == p;
-    p->moving =
-        p->result == CREW_PENDING || rolling || p->coming != NULL || members > (p->current != NULL);
+    p->moving = p->result == CREW_PENDING || p->retry_until != 0 || rolling || p->coming != NULL ||
+                members > (p->current != NULL);
 }
 
 /* The dropped whose last worker is gone are kept until the next reload, for their outcome. */

@@ -41,7 +41,8 @@ struct place {
     const struct conf_pool *pool; /* in it: as it is to be */
     bool listed;                  /* false: dropped */
     bool stopped;
-    bool moving; /* to be looked at after every round of settling */
+    bool moving;                    /* to be looked at after every round of settling */
+    uint64_t retry_at, retry_until; /* its address is taken: monotonic; until 0: not tried again */
     uint32_t scaled;
     uint32_t generation; /* the last number given */
     struct member *current, *coming;
@@ -110,5 +111,10 @@ void crew_progress_let_go(struct member *m, struct place *toward);
 void crew_progress_promote(struct place *p);
 /* Look at every place in which something moves. */
 void crew_progress(struct crew *c, uint64_t now);
+
+/* ---- crew_retry.c ---- */
+/* The address of its CURRENT one, which failed, is taken: try again. */
+void crew_retry_begin(struct place *p, uint64_t now);
+void crew_retry_look(struct place *p, uint64_t now);
 
 #endif

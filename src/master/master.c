@@ -183,8 +183,9 @@ static int start_crew(struct master *m, struct error *err)
     if (m->adopted != NULL)
         return master_adopt_crew(m, err);
     size_t failed = crew_open(m->crew, in->reasons);
+    bool any = crew_count(m->crew).failed > 0;
     receive_end(&m->received, &m->keep);
-    if (failed > 0 && (m->options->strict || failed == in->conf->pool_count)) {
+    if ((m->options->strict && any) || failed == in->conf->pool_count) {
         keep_stop(&m->keep);
         m->crew = crew_free(m->crew);
         return error_set(err, EINVAL, "%s",

@@ -153,6 +153,10 @@ int gang_open_beside(struct gang *g, struct gang *const *others, size_t count, s
         return r;
     }
     g->opened = true;
+    if (g->failed) { /* before; see gang_fail() */
+        g->failed = false;
+        g->reason[0] = '\0';
+    }
     return 0;
 }
 

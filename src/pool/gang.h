@@ -82,7 +82,8 @@ int gang_open(struct gang *g, struct error *err);
  * goes on belonging to the other gang, until gang_inherit().
  */
 int gang_open_beside(struct gang *g, struct gang *const *others, size_t count, struct error *err);
-/* The pool cannot run, for this reason.  It keeps its board, so that the status page shows it. */
+/* The pool cannot run, for this reason.  It keeps its board, so that the status page shows it.
+ * gang_open() may be tried again later. */
 void gang_fail(struct gang *g, const char *reason);
 /* Status pools: every worker is to be given the boards of this feed (borrowed), and what changes in
  * it. */

@@ -133,6 +133,88 @@ def test_waiting_for_quit_ends_with_an_order_to_stop_now(served):
     assert served.process.wait(daemon.PATIENCE) == 0
 
 
+def test_orders_about_a_pool_settle_before_gangerctl_says_so(served):
+    before = served.workers("web")
+    order(served, "restart", "web", "--wait")
+    daemon.wait_for(lambda: not set(before) & set(served.workers("web")), what="the old ones have left")
+    assert len(served.workers("web")) == 4
+    # Up and down; nobody is restarted for it.
+    kept = served.workers("web")
+    order(served, "scale", "web", "6", "--wait")
+    assert len(served.workers("web")) == 6 and set(kept) <= set(served.workers("web"))
+    order(served, "scale", "web", "1", "--wait")
+    daemon.wait_for(lambda: len(served.workers("web")) == 1, what="one worker is left")
+    # Stopped: its socket is gone, the status says so, and it is no failure.
+    order(served, "stop", "web", "--wait")
+    assert served.workers("web") == [] and not os.path.exists(served.web)
+    assert served.status("web")["state"] == "stopped"
+    assert served.ctl("status").returncode == 0
+    assert "stopped already" in order(served, "stop", "web", status=1).stderr
+    assert "gangerctl start web" in order(served, "restart", "web", status=1).stderr
+    order(served, "reload", "--wait")
+    assert not os.path.exists(served.web), "a reload starts nothing that was stopped"
+    order(served, "start", "web", "--wait")
+    assert served.ask("ok&out=a").body == b"a"
+    assert "is running" in order(served, "start", "web", status=1).stderr
+    for word in ("restart", "stop", "start"):
+        assert "no pool nix" in order(served, word, "nix", status=1).stderr
+    assert "no pool nix" in order(served, "scale", "nix", "3", status=1).stderr
+
+
+def test_a_reload_that_is_refused_or_fails_says_so(served):
+    workers = served.workers("web")
+    good = served.config.read_text()
+    served.config.write_text(good + "pool x { lsten = 1\n }\n")
+    result = order(served, "reload", status=1)
+    assert "did you mean listen" in result.stdout and "nothing has changed" in result.stderr, result
+    assert order(served, "reload", "--wait", status=1).stderr
+    served.config.write_text(good + f'pool x {{ listen = "{served.sock("x")}"\n user = "nobody"\n pm.max_children = 1\n'
+                             ' command = {"/nonexistent/program"}\n }\n')
+    result = order(served, "reload", "--wait", status=1)
+    assert "/nonexistent/program" in result.stderr, result
+    served.config.write_text(good)
+    result = order(served, "reload", "--wait")
+    assert "pool x: drop" in result.stdout, result
+    assert served.workers("web") == workers and served.ask("ok&out=a").body == b"a"
+
+
+def test_two_who_wait_for_the_same_are_both_told(served):
+    with Line(served) as one, Line(served) as two:
+        one.send(b"restart web wait\n")
+        two.send(b"restart web wait\n")
+        assert one.rest().endswith("ok\n") and two.rest().endswith("ok\n")
+    daemon.wait_for(lambda: len(served.workers("web")) == 4)
+
+
+def test_completion_for_bash(served):
+    """What bash offers at the end of a line."""
+    script = daemon.ROOT / "scripts" / "completion" / "gangerctl.bash"
+
+    def offers(*words):
+        quoted = " ".join(f"'{w}'" for w in words)
+        out = subprocess.run(["bash", "-c", f"source {script}; COMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1};"
+                              ' _gangerctl; printf "%s\\n" "${COMPREPLY[@]}"'], capture_output=True, text=True,
+                             timeout=daemon.PATIENCE, env=served.environment())
+        assert out.stderr == "", out
+        return out.stdout.split()
+    ctl, run = str(daemon.BUILD / "gangerctl"), str(served.runtime)
+    assert offers(ctl, "re") == ["request", "reload", "restart", "reopen"]
+    assert offers(ctl, "reload", "--") == ["--wait"]
+    assert offers(ctl, "-r", run, "restart", "w") == ["web"]
+    assert set(offers(ctl, "-r", run, "stop", "")) == {"web", "status", "--wait"}
+    assert set(offers(ctl, "-r", run, "status", "")) == {"web", "status", "--full", "--json"}
+    assert offers(ctl, "-r", str(served.base / "none"), "restart", "w") == []
+    assert offers(ctl, "request", "--ti") == ["--timeout", "--timing"]
+    # Every order, and every long option of the help, is known to both shells.
+    text = subprocess.run([ctl, "-h"], capture_output=True, text=True, check=True,
+                          env=served.environment()).stdout
+    for name in ("gangerctl.bash", "_gangerctl"):
+        known = (script.parent / name).read_text()
+        assert [w for w in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text) if w not in known] == [], name
+        assert [w for w in ("status", "request", *re.findall(r"^  ([a-z]+) ", text, re.M))
+                if not re.search(rf"\b{w}\b", known)] == [], name
+
+
 # ---------------------------------------------------------------- C88
 
 
