@@ -34,6 +34,7 @@ static int start(struct crew *c, struct place *p, struct error *err)
         uint32_t size = serves ? gang_serving(old->gang) : 0;
         (void)gang_set_floor(m->gang, serves && size > 1 ? size : serves);
     }
+    crew_progress_share_room(c, p, clock_monotonic());
     if (!serves)
         crew_progress_promote(p);
     crew_mark(m);

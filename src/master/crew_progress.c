@@ -49,6 +49,17 @@ static void succeed(struct place *p)
 
 /* ---- from one gang to the next ---- */
 
+/* Paths that somebody else is to have, although he does not serve yet. */
+static void leave_paths(struct member *m)
+{
+    struct crew *c = m->crew;
+
+    for (size_t i = 0; i < c->member_count; i++) {
+        if (c->members[i] != m && c->members[i]->role != CREW_GOING)
+            gang_take_paths(c->members[i]->gang, m->gang);
+    }
+}
+
 void crew_progress_let_go(struct member *m, struct place *toward)
 {
     struct place *p = m->place;
@@ -63,8 +74,10 @@ void crew_progress_let_go(struct member *m, struct place *toward)
     m->size = gang_serving(m->gang);
     if (toward != NULL)
         toward->moving = true;
-    else
+    else {
+        leave_paths(m);
         gang_stop(m->gang, GANG_STOP_RETIRE, clock_monotonic());
+    }
     crew_mark(m);
 }
 
@@ -140,7 +153,7 @@ static void hurry(struct member *m, uint64_t now)
 }
 
 /* How many more processes each gang of the place may have. */
-static void share_room(struct crew *c, struct place *p, uint64_t now)
+void crew_progress_share_room(struct crew *c, struct place *p, uint64_t now)
 {
     struct member *newest = p->coming != NULL ? p->coming : p->current;
     struct member *oldest;
@@ -153,9 +166,10 @@ static void share_room(struct crew *c, struct place *p, uint64_t now)
     uint64_t most = 2 * (uint64_t)gang_most(newest->gang);
     uint32_t room = alone ? UINT32_MAX : most > alive ? (uint32_t)(most - alive) : 0;
 
-    gang_set_room(newest->gang, room);
-    if (newest != p->current && p->current != NULL)
-        gang_set_room(p->current->gang, room);
+    if (gang_set_room(newest->gang, room))
+        crew_mark(newest);
+    if (newest != p->current && p->current != NULL && gang_set_room(p->current->gang, room))
+        crew_mark(p->current);
     bool short_of_room = room == 0 && gang_starved(newest->gang);
     if (oldest != NULL && (going > GENERATIONS_GOING || short_of_room))
         hurry(oldest, now);
@@ -263,8 +277,7 @@ static void conclude(struct crew *c, struct place *p)
 
 static void look(struct crew *c, struct place *p, uint64_t now)
 {
-    crew_retry_look(p, now);
-    share_room(c, p, now);
+    crew_progress_share_room(c, p, now);
     look_at_coming(p, now);
     for (size_t i = c->member_count; i > 0; i--) {
         if (c->members[i - 1]->place == p && c->members[i - 1]->role == CREW_GOING)

@@ -109,6 +109,8 @@ void crew_progress_end_coming(struct place *p);
 void crew_progress_let_go(struct member *m, struct place *toward);
 /* The COMING one becomes the CURRENT one now. */
 void crew_progress_promote(struct place *p);
+/* How many more processes each gang of the place may have. */
+void crew_progress_share_room(struct crew *c, struct place *p, uint64_t now);
 /* Look at every place in which something moves. */
 void crew_progress(struct crew *c, uint64_t now);
 

@@ -105,6 +105,16 @@ static int apply(struct master *m, struct inspection *next, const struct pool_co
     return 0;
 }
 
+/* Others than for status? */
+static bool has_pools(const struct conf *conf)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < conf->pool_count; i++)
+        count += conf->pools[i].kind != CONF_KIND_STATUS;
+    return count > 0;
+}
+
 int master_reload(struct master *m, struct bytes *said, struct error *err)
 {
     struct pool_context context = m->context;
@@ -125,6 +135,11 @@ int master_reload(struct master *m, struct bytes *said, struct error *err)
             r = error_set(err, EINVAL, "configuration file %s does not pass; nothing has changed",
                           m->options->config);
     }
+    if (r == 0 && !has_pools(next.conf) && has_pools(m->inspection.conf))
+        r = error_set(err, EINVAL,
+                      "configuration file %s has no pool (is it being written?); nothing has "
+                      "changed; to end all pools, stop ganger",
+                      m->options->config);
     if (r == 0)
         r = apply(m, &next, &context, err);
     inspect_clear(&next);

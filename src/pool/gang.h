@@ -130,14 +130,14 @@ int gang_scale(struct gang *g, uint32_t max_children, uint64_t now, struct error
 /* Its number among the gangs of its pool, for the status page; 1 when nobody says otherwise. */
 void gang_set_generation(struct gang *g, uint32_t generation);
 uint32_t gang_generation(const struct gang *g);
-/* At least so many workers whatever the policy says (not more than max_children); 0: no such rule.
+/* These return whether that is new, and the gang is to be settled.
+ * At least so many workers whatever the policy says (not more than max_children); 0: no such rule.
  * A gang that must prove itself has 1 at least. */
 bool gang_set_floor(struct gang *g, uint32_t floor);
 /* At most so many, the idle leaving first; UINT32_MAX: no such rule. */
 bool gang_set_cap(struct gang *g, uint32_t cap);
-/* The two above: whether that is new, and the gang is to be settled. */
 /* At most so many more processes than live now, as other gangs of its pool live, too. */
-void gang_set_room(struct gang *g, uint32_t room);
+bool gang_set_room(struct gang *g, uint32_t room);
 /* `g` goes on in the place of `from`: the paths of sockets they share belong to it now, and what
  * `from` has counted counts for it. */
 void gang_inherit(struct gang *g, struct gang *from);

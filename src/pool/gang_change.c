@@ -157,9 +157,12 @@ uint32_t gang_most(const struct gang *g)
     return g->max_children + g->surplus;
 }
 
-void gang_set_room(struct gang *g, uint32_t room)
+bool gang_set_room(struct gang *g, uint32_t room)
 {
+    bool new = g->room != room;
+
     g->room = room;
+    return new;
 }
 
 bool gang_starved(const struct gang *g)

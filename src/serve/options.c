@@ -150,6 +150,11 @@ int options_read(struct options *ret, const struct settings *settings, struct er
     return r;
 }
 
+void options_renew(struct options *o, const struct settings *settings)
+{
+    read_numbers(o, settings);
+}
+
 void options_clear(struct options *o)
 {
     free(o->pool);

@@ -48,6 +48,8 @@ struct options {
 
 /* 0 with *ret owned by the caller, or negative with err naming the setting. */
 int options_read(struct options *ret, const struct settings *settings, struct error *err);
+/* The numbers and limits of `settings` in the place of what *o has; all else stays. */
+void options_renew(struct options *o, const struct settings *settings);
 void options_clear(struct options *o);
 
 #endif

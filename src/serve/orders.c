@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include "base/clock.h"
@@ -9,6 +10,26 @@
 #include "host/handover.h"
 #include "serve/orders.h"
 #include "serve/status.h"
+
+/* What can change while we serve: limits of requests, from the next one on. */
+static void renew(struct worker *w, int descriptor)
+{
+    struct settings settings;
+    struct error err = ERROR_NONE;
+    void *data = NULL;
+    size_t length = 0;
+
+    settings_init(&settings);
+    int r = handover_read(descriptor, SETTINGS_MAX, &data, &length, &err);
+    if (r >= 0)
+        r = settings_load(&settings, data, length, &err);
+    free(data);
+    if (r >= 0)
+        worker_renew(w, &settings);
+    else
+        log_write(LOG_LEVEL_ERROR, w->options.pool, "new settings cannot be read: %s", err.text);
+    settings_clear(&settings);
+}
 
 static void obey(struct worker *w, struct channel_message *m, int descriptor)
 {
@@ -27,6 +48,10 @@ static void obey(struct worker *w, struct channel_message *m, int descriptor)
     case CHANNEL_LEVEL:
         if (m->number <= LOG_LEVEL_DEBUG)
             log_set_level((enum log_level)m->number);
+        break;
+    case CHANNEL_SETTINGS:
+        if (descriptor >= 0)
+            renew(w, descriptor);
         break;
     default: /* a newer master's word */
         break;

@@ -27,6 +27,11 @@
 
 #define ALARM_ACCURACY (10 * CLOCK_MSEC)
 
+static size_t payload_room(const struct options *o)
+{
+    return o->response_header_limit * 2 + (size_t)4 * WORKER_BUFFER;
+}
+
 static uint64_t earliest(const struct worker *w)
 {
     uint64_t when = w->leave_by;
@@ -139,6 +144,16 @@ void worker_leave(struct worker *w, uint64_t deadline)
         connection_leave(c);
 }
 
+void worker_renew(struct worker *w, const struct settings *settings)
+{
+    options_renew(&w->options, settings);
+    if (w->options.log_level <= LOG_LEVEL_DEBUG)
+        log_set_level((enum log_level)w->options.log_level);
+    if (payload_room(&w->options) > w->payload.maximum)
+        w->payload.maximum = payload_room(&w->options);
+    worker_alarm(w, clock_monotonic()); /* every deadline is looked at anew */
+}
+
 bool worker_has_descriptors(const struct worker *w)
 {
     struct rlimit limit;
@@ -242,7 +257,7 @@ static int prepare(struct worker *w, char **argv, struct error *err)
     w->channel = HANDOVER_CHANNEL;
     (void)descriptor_cloexec(w->bell, true);
     (void)descriptor_cloexec(w->channel, true);
-    bytes_init(&w->payload, w->options.response_header_limit * 2 + (size_t)4 * WORKER_BUFFER);
+    bytes_init(&w->payload, payload_room(&w->options));
     r = sd_event_new(&w->event);
     if (r < 0)
         return error_errno(err, -r, "cannot make the event loop");

@@ -72,6 +72,8 @@ int worker_run(int argc, char **argv);
 void worker_alarm(struct worker *w, uint64_t when);
 /* Finish what is in hand, then leave; by `deadline` at the latest. */
 void worker_leave(struct worker *w, uint64_t deadline);
+/* The limits of requests are these from the next one on. */
+void worker_renew(struct worker *w, const struct settings *settings);
 /* A request is in hand / is over: the counters, the board and the doorbell. */
 void worker_began(struct worker *w);
 void worker_ended(struct worker *w);

@@ -67,6 +67,15 @@ class Load:
         return self.replies
 
 
+def write(g, *pools):
+    """All of the file at once, as editors do: it may be read at any moment."""
+    path = g.config
+    g.config = path.with_suffix(".new")
+    g.write(*pools)
+    os.rename(g.config, path)
+    g.config = path
+
+
 def edit(world, pool, **options):
     """Give options of a pool other values, and write the file."""
     text = world.pools[pool]
@@ -76,7 +85,7 @@ def edit(world, pool, **options):
         if value is not None:
             text = text.replace("{\n", f"{{\n  {name} = {value}\n", 1)
     world.pools[pool] = text
-    world.ganger.write(*world.pools.values())
+    write(world.ganger, *world.pools.values())
 
 
 CGI = """#!/bin/sh
@@ -155,3 +164,467 @@ def test_ten_reloads_a_second(world):
     if world.pools["cgi"].count("MARK"):
         mark = re.search(r"MARK=(\d+)", world.pools["cgi"])[1].encode()
         assert mark in world.get("cgi").body
+
+
+# ---------------------------------------------------------------- beside the old ones
+
+SLOW = """#!/bin/sh
+case "$QUERY_STRING" in sleep=*) : >"$NOTES/$$"; sleep "${QUERY_STRING#sleep=}";; esac
+printf 'Content-Type: text/plain\\r\\n\\r\\npid=%s slept=0\\n%s\\n' $$ "$MARK"
+"""
+
+
+def slow_pool(world, **options):
+    script = world.ganger.folder.script("slow.cgi", SLOW)
+    options.setdefault("env", f'{{"NOTES={world.notes}", "MARK=old"}}')
+    world.add("cgi", [script], kind="cgi", **options)
+
+
+def mark(world, text, **more):
+    edit(world, "cgi", env=f'{{"NOTES={world.notes}", "MARK={text}"}}', **more)
+
+
+def begin_slow(world, seconds):
+    """A request that a worker has in hand."""
+    known = set(os.listdir(world.notes))
+    pending = Pending(world, "cgi", f"sleep={seconds}")
+    wait_for(lambda: set(os.listdir(world.notes)) - known, what="a request in hand")
+    return pending
+
+
+def test_new_requests_do_not_wait_for_old_ones(world):
+    """Show 2, FAULTS C16: the old worker is inside a request, the new generation answers."""
+    slow_pool(world, pm__max_children=1)
+    world.start()
+    first = begin_slow(world, 5)
+    mark(world, "new")
+    reload(world.ganger)
+    reply = world.direct("cgi")
+    assert b"new" in reply.rest and first.reply is None
+    assert reply.took < 4  # wishes in milliseconds are in scripts/bench
+    assert b"old" in first.result().rest
+    wait_for(lambda: len(world.ganger.workers("cgi")) == 1, what="the old worker gone")
+
+
+def test_tuning_keeps_everybody(world):
+    """Show 3: sizes and limits of a pool that runs, own workers and native ones."""
+    slow_pool(world)
+    world.add("c").start()
+    g = world.ganger
+    before = {name: set(world.pids(name)) for name in ("cgi", "c", "status")}
+    assert world.direct("cgi", "sleep=0.3").status == 200
+    for name in ("cgi", "c"):
+        edit(world, name, pm__max_children=7, request_terminate_timeout="1s", listen__mode="0600",
+             listen__backlog=7, pm__max_requests=1000, queue_limit=500)
+    assert "pool c: tune" in reload(g)
+    for name in ("cgi", "c"):
+        assert before[name] < set(world.pids(name))
+        assert world.status(name)["max children"] == 7 and len(world.pids(name)) == 7
+        assert os.stat(world.sock(name)).st_mode & 0o777 == 0o600
+        assert world.status(name)["generation"] == 1
+    wait_for(lambda: world.direct("cgi", "sleep=10").status == 504, what="the new time limit")
+    edit(world, "cgi", pm__max_children=2, request_terminate_timeout="0s", listen__mode="0666",
+         pm="dynamic", pm__min_spare_servers=1, pm__max_spare_servers=2, pm__start_servers=1)
+    reload(g)
+    wait_for(lambda: len(world.pids("cgi")) <= 2, what="a smaller pool")
+    assert os.stat(world.sock("cgi")).st_mode & 0o777 == 0o666
+    assert world.direct("cgi", "sleep=1.5").status == 200
+    assert set(world.pids("status")) == before["status"]
+
+
+def test_growing_beyond_the_room(world):
+    cgi_pool(world)
+    world.start().front()
+    load = Load(world, ["/cgi"])
+    edit(world, "cgi", pm__max_children=60)
+    assert "pool cgi: replace" in reload(world.ganger)
+    assert len(world.pids("cgi")) == 60
+    edit(world, "cgi", pm__max_children=2)
+    assert "pool cgi: tune" in reload(world.ganger)
+    wait_for(lambda: len(world.pids("cgi")) == 2, what="two workers")
+    load.stop()
+
+
+def by_pool(g):
+    """{pool: pids of its workers}, of ganger's own workers."""
+    out = {}
+    for pid in g.workers():
+        name = open(f"/proc/{pid}/cmdline").read().split("\0")[1]
+        out.setdefault(name, []).append(pid)
+    return out
+
+
+def test_one_of_many_pools(world):
+    """Show 3: the others keep every pid, also the counters of the one that changed go on."""
+    count = 200 if daemon.LONG or not daemon.ASAN else 40
+    script = world.ganger.folder.script("hello.cgi", CGI)
+    for i in range(count):
+        world.add(f"p{i}", [script], kind="cgi", pm__max_children=1)
+    world.start()
+    g = world.ganger
+    for _ in range(3):
+        assert world.direct("p7").status == 200
+    wait_for(lambda: world.status("p7")["requests"] == 3, what="three requests")
+    before = by_pool(g)
+    since = world.status("p7")["start time"]
+    edit(world, "p7", env='{"MARK=x"}')
+    reload(g)
+    wait_for(lambda: world.status("p7")["generation"] == 2, what="generation 2")
+    wait_for(lambda: len(g.workers("p7")) == 1, what="the old worker gone")
+    after = by_pool(g)
+    assert after.pop("p7") != before.pop("p7")
+    assert after == before
+    now = world.status("p7")
+    assert now["requests"] == 3 and now["start time"] == since and now["spawned"] == 2
+    assert b"x" in world.direct("p7").rest
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+BROKEN = [
+    ("pool x { listen = \"/x\" kind = cgi ", "syntax"),
+    ("no_such_option = 1\n", "unknown key"),
+    ("error_log = \"\x01\"\n\x00", "a NUL"),
+    ("pool \xff {\n}\n", "no text"),
+    ("include(\"{base}/ganger.conf\")\n", "an include cycle"),
+    ("include(\"{base}/gone.conf\")\n", "a file that is gone"),
+    ("pool cgi {\n listen = \"/tmp/y\"\n kind = status\n}\n", "a name twice"),
+    ("pool y {\n listen = \"{base}/run/cgi.sock\"\n kind = status\n}\n", "an address twice"),
+    ("pool y {\n listen = \"/tmp/y\"\n kind = status\n pm.max_children = 0\n}\n", "no workers"),
+]
+
+
+@pytest.mark.parametrize("text", [b[0] for b in BROKEN], ids=[b[1] for b in BROKEN])
+def test_a_broken_file_changes_nothing(world, text):
+    """Show 4, FAULTS C17."""
+    cgi_pool(world)
+    world.start()
+    g = world.ganger
+    before = world.pids("cgi")
+    good = g.config.read_bytes()
+    g.config.write_bytes(good + text.replace("{base}", str(g.base)).encode("latin-1"))
+    said = reload(g, status=1)
+    assert "ganger.conf:" in said
+    g.signal(HUP)
+    g.wait_log("reload failed: .*nothing has changed")
+    assert world.pids("cgi") == before and world.direct("cgi").status == 200
+    g.config.write_bytes(good)
+    reload(g)
+    assert world.pids("cgi") == before
+
+
+def test_an_empty_file_ends_nobody(world):
+    """As one is that is just being written."""
+    cgi_pool(world)
+    world.start()
+    g = world.ganger
+    before = world.pids("cgi")
+    write(g)
+    assert "no pool" in reload(g, status=1)
+    assert world.pids("cgi") == before and world.direct("cgi").status == 200
+
+
+def test_a_file_that_is_gone_or_no_file(world):
+    cgi_pool(world)
+    world.start()
+    g = world.ganger
+    before = world.pids("cgi")
+    good = g.config.read_bytes()
+    g.config.unlink()
+    reload(g, status=1)
+    g.config.mkdir()
+    reload(g, status=1)
+    g.config.rmdir()
+    os.mkfifo(g.config)
+    reload(g, status=1)
+    g.config.unlink()
+    with open(g.config, "wb") as f:
+        f.truncate(2 << 30)
+    reload(g, status=1)
+    g.config.write_bytes(good)
+    reload(g)
+    assert world.pids("cgi") == before and world.direct("cgi").status == 200
+
+
+@pytest.fixture
+def taken():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen(1)
+        yield s.getsockname()[1]
+
+
+def wrong_options(world, taken):
+    fails = world.ganger.folder.script("fails.cgi", "#!/bin/sh\nexit 3\n")
+    return {
+        "missing program": ("c", {"command": '{"/no/such/program"}'}),
+        "unknown user": ("cgi", {"user": '"nobody-knows-him"'}),
+        "missing chroot": ("cgi", {"chroot": '"/no/such/folder"'}),
+        "taken port": ("cgi", {"listen": f'"127.0.0.1:{taken}"'}),
+        "missing folder": ("cgi", {"listen": '"/no/such/folder/sock"'}),
+        "dies at once": ("c", {"command": f'{{"{fails}"}}'}),
+    }
+
+
+@pytest.mark.parametrize("what", list(wrong_options(type("W", (), {
+    "ganger": type("G", (), {"folder": type("F", (), {"script": lambda *a: ""})()})(),
+    "sock": lambda *a: ""})(), 0)))
+def test_a_pool_that_cannot_run(world, taken, what):
+    """Show 4, FAULTS C17, C18: said, and everything goes on; the other changes are made."""
+    cgi_pool(world)
+    world.add("c").add("php").start().front()
+    g = world.ganger
+    pool, options = wrong_options(world, taken)[what]
+    before = {name: world.pids(name) for name in ("cgi", "c", "php")}
+    load = Load(world, ["/cgi", "/c", "/php"], clients=3)
+    good = dict(world.pools)
+    edit(world, pool, **options)
+    edit(world, "php", pm__max_children=3)
+    said = reload(g, status=1)
+    assert re.search(rf"pool {pool}: (replace|add) failed: ", said), said
+    assert world.status("php")["max children"] == 3
+    wait_for(lambda: world.pids(pool) == before[pool], what="the old workers alone")
+    assert "it goes on as it was" in g.log
+    reload(g, status=1)  # still so
+    world.pools = good
+    edit(world, "php")
+    reload(g)
+    assert {name: world.pids(name) for name in ("cgi", "c")} == {n: before[n] for n in ("cgi", "c")}
+    load.stop()
+
+
+def test_one_that_could_not_run_is_tried_again(world):
+    cgi_pool(world)
+    script = world.ganger.base / "later.cgi"
+    world.add("late", [str(script)], kind="cgi").start()
+    g = world.ganger
+    assert world.status("late")["state"] == "failed"
+    reload(g, status=1)
+    world.ganger.folder.script("later.cgi", CGI)
+    assert "pool late" in reload(g)
+    assert world.direct("late").status == 200
+    assert world.status("late")["state"] == "running"
+
+
+# ---------------------------------------------------------------- addresses
+
+def connect_unserved(path):
+    """A connection that waits in the backlog: nobody can accept it yet."""
+    return fcgi.Conn(path, 20, strict=False)
+
+
+@pytest.mark.parametrize("kind", ["path", "tcp", "abstract"])
+def test_a_changed_address_serves_what_waits(world, kind):
+    """FAULTS C21: what is in the queue of the old address is served, the new one at once."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    old = {"path": world.sock("cgi"), "tcp": f"127.0.0.1:{port}", "abstract": f"@ganger-{port}"}[kind]
+    new = world.sock("new")
+    dial = {"path": old, "tcp": ("127.0.0.1", port), "abstract": f"\0ganger-{port}"}[kind]
+    slow_pool(world, pm__max_children=1)
+    edit(world, "cgi", listen=f'"{old}"')
+    world.start()
+    request = fcgi.whole(fcgi.cgi_params("/x", "", "GET"))
+    with contextlib.ExitStack() as stack:
+        busy = stack.enter_context(fcgi.Conn(dial, 20, strict=False))
+        busy.send(fcgi.whole(fcgi.cgi_params("/x", "sleep=2", "GET")))
+        wait_for(lambda: os.listdir(world.notes), what="a request in hand")
+        waiting = [stack.enter_context(fcgi.Conn(dial, 20, strict=False)) for _ in range(3)]
+        for conn in waiting:
+            conn.send(request)
+        edit(world, "cgi", listen=f'"{new}"')
+        reload(world.ganger)
+        assert fcgi.ask(new, "/x", "", strict=False).status == 200
+        assert busy.answer(timeout=20).status == 200
+        for conn in waiting:
+            assert conn.answer(timeout=20).status == 200
+    wait_for(lambda: len(world.ganger.workers("cgi")) == 1, what="the old workers gone")
+    with pytest.raises(OSError):
+        fcgi.Conn(dial, 2).close()
+    if kind == "path":
+        assert not os.path.exists(old)
+
+
+def inode(path):
+    return os.stat(path).st_ino
+
+
+def test_renamed_added_dropped(world):
+    """FAULTS C21: a pool with another name at the same address keeps its socket."""
+    cgi_pool(world)
+    cgi_pool(world, "gone")
+    world.add("c").start().front()
+    g = world.ganger
+    before, socket_inode = world.pids("c"), inode(world.sock("cgi"))
+    load = Load(world, ["/cgi", "/c"])
+    other = world.pools.pop("cgi").replace("pool cgi", "pool other")
+    gone = world.pools.pop("gone")
+    world.pools["other"] = other
+    cgi_pool(world, "more")
+    write(g, *world.pools.values())
+    said = reload(g)
+    for line in ("pool other: add", "pool more: add", "pool gone: drop", "pool cgi: drop"):
+        assert line in said
+    assert inode(world.sock("cgi")) == socket_inode
+    assert world.direct("more").status == 200
+    assert not os.path.exists(world.sock("gone"))
+    names = lambda: {p["pool"] for p in g.status()["pools"]}  # noqa: E731
+    wait_for(lambda: names() == {"other", "c", "more", "status"}, what="the pools of the file")
+    wait_for(lambda: not g.workers("gone") and not g.workers("cgi"), what="their workers gone")
+    world.pools["gone"] = gone
+    g.write(*world.pools.values())
+    assert "pool gone: add" in reload(g)
+    assert world.direct("gone").status == 200
+    load.stop()
+    assert world.pids("c") == before and inode(world.sock("cgi")) == socket_inode
+
+
+def test_two_pools_swap_their_addresses(world):
+    cgi_pool(world, "a", env='{"MARK=a"}')
+    cgi_pool(world, "b", env='{"MARK=b"}')
+    world.start().front()
+    inodes = [inode(world.sock(n)) for n in "ab"]
+    load = Load(world, ["/a", "/b"])
+    world.pools = {"b": world.pools["b"].replace("b.sock", "a.sock"),
+                   "a": world.pools["a"].replace("a.sock", "b.sock")}
+    world.ganger.write(*world.pools.values())
+    reload(world.ganger)
+    wait_for(lambda: len(world.ganger.workers()) == 5, what="the old workers gone")
+    assert b"\nb" in world.direct("a").body and b"\na" in world.direct("b").body
+    load.stop()
+    assert [inode(world.sock(n)) for n in "ab"] == inodes
+
+
+def test_another_kind_at_the_same_address(world):
+    """ganger's own workers wait in another way than a program does in accept()."""
+    cgi_pool(world)
+    world.add("c").start().front()
+    load = Load(world, ["/cgi"])
+    own, native = world.pools["cgi"], world.pools.pop("c").replace("pool c ", "pool cgi ").replace(
+        "c.sock", "cgi.sock")
+    for text in (native, own, native, own):
+        world.pools["cgi"] = text
+        world.ganger.write(text)
+        reload(world.ganger)
+    load.stop()
+
+
+# ---------------------------------------------------------------- one after the other
+
+def test_a_burst_of_signals(world):
+    """FAULTS C19."""
+    cgi_pool(world)
+    world.start()
+    g = world.ganger
+    for i in range(50):
+        edit(world, "cgi", env=f'{{"MARK={i}"}}')
+        g.signal(HUP)
+    wait_for(lambda: b"49" in world.direct("cgi").rest, what="the last configuration")
+    wait_for(lambda: len(g.workers("cgi")) == 2, what="the others gone")
+    assert g.log.count("reloading") < 25
+
+
+def test_a_change_that_is_taken_back(world):
+    """A reload during a reload is compared with what is on its way, then with what serves."""
+    never = world.ganger.folder.script("never.sh", "#!/bin/sh\nsleep 60\n")
+    world.add("c").start()
+    g = world.ganger
+    before = world.pids("c")
+    good = world.pools["c"]
+    edit(world, "c", command=f'{{"{never}"}}')
+    g.signal(HUP)
+    wait_for(lambda: len(daemon.children(g.pid)) > 3, what="the new one on its way")
+    edit(world, "c", pm__max_children=3)
+    g.ctl("reload")
+    assert not g.ctl("reload").returncode
+    world.pools["c"] = good
+    edit(world, "c")
+    reload(g)
+    assert world.pids("c") == before
+    wait_for(lambda: len(daemon.children(g.pid)) == 3, what="the new one gone")
+
+
+def test_a_generation_that_does_not_end(world):
+    """FAULTS C25: many reloads while a request hangs; there is a limit, and only it is lost."""
+    world.ganger.globals = "process_control_timeout = 1s"
+    slow_pool(world, pm__max_children=1)
+    world.start()
+    hung = []
+    for i in range(8):
+        hung.append(begin_slow(world, 600))
+        mark(world, f"m{i}")
+        reload(world.ganger)
+        assert len(world.ganger.workers("cgi")) <= 4  # twice pm.max_children and its surplus
+        assert f"m{i}".encode() in world.direct("cgi").rest
+    wait_for(lambda: hung[0].error or hung[0].reply, what="the oldest ended")
+    assert hung[-1].reply is None and hung[-1].error is None
+    assert "have still not finished" in world.ganger.log
+
+
+def test_signals_at_any_moment(world):
+    """FAULTS C20: while it starts and while it stops."""
+    cgi_pool(world)
+    g = world.ganger
+    for i in range(60 if daemon.LONG else 8):
+        world.start(ready=False)
+        wait_for(lambda: "ganger is running" in g.log, what="signals are heard")
+        for _ in range(i % 4 + 1):
+            g.signal(HUP)
+            time.sleep(0.002 * (i % 5))
+        g.process.send_signal([signal.SIGQUIT, signal.SIGTERM][i % 2])
+        for _ in range(3):
+            g.signal(HUP)
+        assert g.process.wait(20) == 0, g.log[-2000:]
+        g.notify.close()
+        g.log_path.unlink()
+    world.start()
+
+
+# ---------------------------------------------------------------- orders about one pool
+
+def test_restart_stop_start_scale(world):
+    cgi_pool(world)
+    world.add("c").start().front()
+    g = world.ganger
+    others = world.pids("c")
+    load = Load(world, ["/cgi", "/c"])
+    before = world.pids("cgi")
+    assert g.ctl("restart", "--wait", "cgi").returncode == 0
+    wait_for(lambda: not set(world.pids("cgi")) & set(before), what="other workers")
+    assert g.ctl("scale", "--wait", "cgi", "5").returncode == 0
+    assert len(world.pids("cgi")) == 5 and world.status("cgi")["max children"] == 5
+    reload(g)
+    assert len(world.pids("cgi")) == 5  # until its configuration changes
+    assert g.ctl("restart", "--wait", "cgi").returncode == 0
+    wait_for(lambda: len(world.pids("cgi")) == 5, what="five again")
+    assert g.ctl("scale", "--wait", "cgi", "50").returncode == 0
+    wait_for(lambda: len(world.pids("cgi")) == 50, what="fifty")
+    edit(world, "cgi", pm__max_children=3)
+    reload(g)
+    wait_for(lambda: len(world.pids("cgi")) == 3, what="what is written")
+    load.stop()
+    assert world.pids("c") == others
+    assert g.ctl("stop", "--wait", "cgi").returncode == 0
+    assert not os.path.exists(world.sock("cgi")) and not world.pids("cgi")
+    wait_for(lambda: world.status("cgi")["state"] == "stopped", what="the word")
+    edit(world, "cgi", env='{"MARK=later"}')
+    reload(g)
+    assert world.status("cgi")["state"] == "stopped" and not world.pids("cgi")
+    assert g.ctl("restart", "cgi").returncode == 1
+    assert g.ctl("start", "--wait", "cgi").returncode == 0
+    assert b"later" in world.direct("cgi").rest
+    for words in (["restart", "none"], ["stop", "none"], ["start", "cgi"], ["scale", "none", "3"]):
+        done = g.ctl(*words)
+        assert done.returncode == 1 and words[1] in done.stdout + done.stderr
+
+
+def test_start_while_it_stops(world):
+    slow_pool(world, pm__max_children=1)
+    world.start()
+    g = world.ganger
+    first = begin_slow(world, 2)
+    assert g.ctl("stop", "cgi").returncode == 0
+    assert g.ctl("start", "--wait", "cgi").returncode == 0
+    assert world.direct("cgi").status == 200
+    assert first.result().status == 200
