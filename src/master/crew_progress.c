@@ -277,6 +277,7 @@ static void conclude(struct crew *c, struct place *p)
 
 static void look(struct crew *c, struct place *p, uint64_t now)
 {
+    crew_retry_look(p, now);
     crew_progress_share_room(c, p, now);
     look_at_coming(p, now);
     for (size_t i = c->member_count; i > 0; i--) {
