@@ -3,9 +3,12 @@
 binary that cannot take over leaves the old one running.  FAULTS C28 to C32."""
 
 import contextlib
+import fcntl
 import os
+import re
 import shutil
 import signal
+import struct
 import threading
 import time
 
@@ -310,3 +313,156 @@ def paused(ganger, pool):
 def facts(ganger, pool):
     s = ganger.status(pool)
     return {k: s[k] for k in ("state", "reason", "spawned", "exits", "generation", "throttled until")}
+
+
+# ---- C30: what is handed over is hostile until it was looked at ----
+
+GRAB = """#!/usr/bin/python3
+import os, sys
+with open({path!r}, "wb") as f:
+    f.write(os.pread(int(sys.argv[2]), 1 << 26, 0))
+sys.exit(7)
+"""
+HEAD = struct.Struct("=II")
+
+
+def grab_state(ganger):
+    """The state of a running ganger, as its successor would get it."""
+    path = str(ganger.base / "state")
+    real = ganger.binary.read_bytes()
+    install(ganger, GRAB.format(path=path).encode())
+    assert ganger.ctl("upgrade", "--wait").returncode == 1
+    install(ganger, real)
+    return open(path, "rb").read()
+
+
+def take_apart(state):
+    """(beginning, [[kind, [entries] or text]])."""
+    begin, rest, records = state[:12], state[12:], []
+    while rest:
+        kind, length = HEAD.unpack(rest[:8])
+        content, rest = rest[8:8 + length], rest[8 + length:]
+        records.append([kind, content if kind in (0, 2) else content.split(b"\0")[:-1]])
+    return begin, records
+
+
+def put_together(begin, records):
+    out = bytearray(begin)
+    for kind, content in records:
+        if not isinstance(content, bytes):
+            content = b"".join(entry + b"\0" for entry in content)
+        out += HEAD.pack(kind, len(content)) + content
+    return bytes(out)
+
+
+def change(state, kind, name, value, which=0):
+    """The state with another value in the which-th record of that kind; None takes the entry away."""
+    begin, records = take_apart(state)
+    entries = [content for k, content in records if k == kind][which]
+    i = next(i for i, e in enumerate(entries) if e.startswith(name + b"="))
+    if value is None:
+        del entries[i]
+    else:
+        entries[i] = name + b"=" + value
+    return put_together(begin, records)
+
+
+MASTER, GANG, WORKER = 1, 16, 17
+
+
+def hostile_states(state):
+    """{name: (bytes, what the log says)}; the pid is put right later."""
+    begin, records = take_apart(state)
+    worker = next(r for r in records if r[0] == WORKER)
+    many = [list(r) for r in records]
+    at = many.index(worker)
+    return {
+        "empty": (b"", "no state of ganger"),
+        "rubbish": (os.urandom(5000), "no state of ganger"),
+        "cut off": (state[:-9], "cut off"),
+        "cut in the middle": (state[:len(state) // 2], "cut off"),
+        "goes on": (state + b"\0", "goes on behind its end"),
+        "a length beyond the end": (begin + HEAD.pack(1, 0xffffffff) + state[20:], "cut off"),
+        "a later version": (state[:8] + struct.pack("=I", 2) + state[12:], "has version 2"),
+        "no master": (put_together(begin, records[1:]), "does not begin with the master"),
+        "no configuration": (put_together(begin, [r for r in records if r[0] != 2]), "configuration"),
+        "a strange record": (put_together(begin, records[:-1] + [[99, b"x"], [0, b""]]), "kind 99"),
+        "too many workers": (put_together(begin, many[:at] + [worker] * 200 + many[at:]),
+                             "too many workers|worker twice"),
+        "one worker twice": (put_together(begin, many[:at] + [worker] + many[at:]), "worker twice"),
+        "no such slot": (change(state, WORKER, b"slot", b"4000000000"), "slot = 4000000000"),
+        "a slot beyond": (change(state, WORKER, b"slot", b"30000"), "a worker that cannot be"),
+        "pid 1": (change(state, WORKER, b"pid", b"1"), "pid = 1"),
+        "pid -1": (change(state, WORKER, b"pid", b"-1"), "pid = -1"),
+        "a huge board": (change(state, GANG, b"slots", b"32769"), "slots = 32769"),
+        "no board": (change(state, GANG, b"board", None), "lacks board"),
+        "a name too long": (change(state, GANG, b"name", b"n" * 64), "name = n"),
+        "another pool": (change(state, GANG, b"name", b"nobody"), "is in no configuration"),
+        "descriptor 2": (change(state, GANG, b"board", b"2"), "board = 2"),
+        # What is well formed, and stands for nothing, or for something else: 3 is a regular file.
+        "not open": (state, "descriptor [0-9]+"),
+        "a file as a board": (change(state, GANG, b"board", b"3"), "descriptor|no scoreboard"),
+        "a file as a bell": (change(state, GANG, b"bell_read", b"3"), "descriptor"),
+        "a file as a control socket": (change(state, MASTER, b"control", b"3"), "descriptor"),
+        "a file as a process": (change(state, WORKER, b"pidfd", b"3"), "descriptor"),
+    }
+
+
+def seal(data, seals=15):
+    fd = os.memfd_create("hostile", os.MFD_ALLOW_SEALING)
+    os.write(fd, data)
+    fcntl.fcntl(fd, 1033, seals)  # F_ADD_SEALS
+    return fd
+
+
+def start_with(ganger, data, **more):
+    """Start it with such a state, as if it were its own, in descriptor 60."""
+    def prepare():
+        begin = data
+        if more.get("own", True) and len(data) > 20 and HEAD.unpack(data[12:20])[0] == MASTER:
+            with contextlib.suppress(Exception):
+                begin = change(data, MASTER, b"pid", str(os.getpid()).encode())
+        fd = seal(begin, more.get("seals", 15))
+        os.dup2(fd, 60)
+        os.dup2(os.open("/etc/passwd", os.O_RDONLY), 3)
+    ganger.start(env={"GANGER_ADOPT": more.get("number", "60")}, preexec_fn=prepare, close_fds=False)
+
+
+@pytest.fixture
+def state(installed):
+    installed.write(installed.pool("web", ONE))
+    installed.start()
+    data = grab_state(installed)
+    assert installed.stop(signal.SIGQUIT) == 0
+    return data
+
+
+def serves_anew(ganger, says):
+    assert re.search(f"cannot be taken over: .*({says}).*; starting afresh", ganger.log), \
+        f"{says!r} is not in\n{ganger.log[-3000:]}"
+    assert fcgi.ask(ganger.sock("web"), "/x", "").status == 502  # /bin/true says nothing
+    assert "GANGER_ADOPT" not in open(f"/proc/{ganger.pid}/environ").read()
+    assert ganger.stop(signal.SIGQUIT) == 0
+    ganger.log_path.unlink()
+
+
+def test_C30_hostile_states(installed, state):
+    """Each is refused with its reason, and ganger starts from its configuration."""
+    assert put_together(*take_apart(state)) == state
+    for name, (data, says) in hostile_states(state).items():
+        start_with(installed, data)
+        try:
+            serves_anew(installed, says)
+        except AssertionError as error:
+            raise AssertionError(f"{name}: {error}") from None
+
+
+def test_C30_no_state_at_all(installed, state):
+    start_with(installed, state, seals=7)  # everybody may still write to it
+    serves_anew(installed, "not sealed")
+    start_with(installed, state, own=False)
+    serves_anew(installed, "written by another process")
+    for number, says in (("3", "not a memory file"), ("61", "Bad file descriptor"), ("0", "no descriptor"),
+                         ("x", "no descriptor"), ("99999999999999", "no descriptor"), ("", "no descriptor")):
+        start_with(installed, state, number=number)
+        serves_anew(installed, says)
