@@ -116,6 +116,7 @@ static int make_places(struct crew *c, struct conf *conf, struct error *err)
             return error_errno(err, ENOMEM, "pools");
         crew_place_assign(p, conf, i);
         p->action = CREW_ADD;
+        p->result = CREW_DONE; /* a start is no change that anybody waits for */
         struct member *m = crew_place_hire(c, p, err);
         if (m == NULL)
             return -ENOMEM;

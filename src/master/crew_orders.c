@@ -17,7 +17,7 @@
 static int start(struct crew *c, struct place *p, struct error *err)
 {
     struct member *old = p->current;
-    bool serves = old != NULL && gang_is_open(old->gang) && gang_serving(old->gang) > 0;
+    bool serves = old != NULL && gang_is_open(old->gang);
     struct member *m = crew_place_hire(c, p, err);
 
     if (m == NULL)
@@ -32,7 +32,7 @@ static int start(struct crew *c, struct place *p, struct error *err)
         gang_fail(m->gang, err->text);
     else {
         uint32_t size = serves ? gang_serving(old->gang) : 0;
-        (void)gang_set_floor(m->gang, serves && size > 1 ? size : serves);
+        (void)gang_set_floor(m->gang, size > 1 ? size : serves);
     }
     crew_progress_share_room(c, p, clock_monotonic());
     if (!serves)
@@ -181,6 +181,18 @@ static void forget_dropped(struct crew *c)
     c->place_count = kept;
 }
 
+/* What is gone need not be kept for status workers that have forgotten it. */
+static void trim_feed(struct crew *c)
+{
+    uint64_t known = c->feed.change;
+
+    for (size_t i = 0; i < c->member_count; i++) {
+        if (gang_pool(c->members[i]->gang)->kind == CONF_KIND_STATUS)
+            known = gang_fed(c->members[i]->gang, known);
+    }
+    feed_trim(&c->feed, known);
+}
+
 /* The places of all pools of `conf`, in its order; those that are new have no `pool`. */
 static struct place **find_places(struct crew *c, const struct conf *conf)
 {
@@ -215,6 +227,7 @@ int crew_reload(struct crew *c, struct conf *conf, char *const *reasons, struct 
     if (c->stopping)
         return error_set(err, ESHUTDOWN, "ganger is stopping");
     forget_dropped(c);
+    trim_feed(c);
     struct place **found = find_places(c, conf);
     if (found == NULL) {
         forget_dropped(c);

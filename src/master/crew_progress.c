@@ -105,7 +105,7 @@ void crew_progress_promote(struct place *p)
     p->coming = NULL;
     m->role = CREW_CURRENT;
     if (old != NULL) {
-        bool serves = gang_is_open(old->gang) && gang_serving(old->gang) > 0;
+        bool serves = gang_is_open(old->gang);
 
         gang_inherit(m->gang, old->gang);
         crew_progress_let_go(old, serves ? p : NULL);

@@ -171,6 +171,17 @@ void gang_feed(struct gang *g, struct feed *feed)
     g->feed = feed;
 }
 
+uint64_t gang_fed(const struct gang *g, uint64_t most)
+{
+    for (uint32_t i = 0; i < g->posts; i++) {
+        const struct worker *w = &g->workers[i];
+
+        if (w->state != LIFECYCLE_EMPTY && w->fed < most)
+            most = w->fed;
+    }
+    return most;
+}
+
 struct gang *gang_free(struct gang *g)
 {
     struct gang_watch watch = {.kind = GANG_WATCH_BELL};

@@ -88,6 +88,8 @@ void gang_fail(struct gang *g, const char *reason);
 /* Status pools: every worker is to be given the boards of this feed (borrowed), and what changes in
  * it. */
 void gang_feed(struct gang *g, struct feed *feed);
+/* What all its workers know of the feed, `most` at most. */
+uint64_t gang_fed(const struct gang *g, uint64_t most);
 /* Close everything.  Workers that still live are left alone.  NULL is allowed; returns NULL. */
 struct gang *gang_free(struct gang *g);
 

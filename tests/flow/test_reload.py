@@ -94,8 +94,10 @@ printf 'Content-Type: text/plain\\r\\n\\r\\npid=%s slept=0\\n%s\\n' $$ "$MARK"
 
 
 def cgi_pool(world, name="cgi", **options):
-    script = world.ganger.folder.script("hello.cgi", CGI)
-    world.add(name, [script], kind="cgi", **options)
+    script = world.ganger.base / "hello.cgi"
+    if not script.exists():  # nobody writes over a script that is being run
+        world.ganger.folder.script("hello.cgi", CGI)
+    world.add(name, [str(script)], kind="cgi", **options)
 
 
 def test_nothing_has_changed(world):
@@ -391,6 +393,57 @@ def test_a_pool_that_cannot_run(world, taken, what):
     reload(g)
     assert {name: world.pids(name) for name in ("cgi", "c")} == {n: before[n] for n in ("cgi", "c")}
     load.stop()
+
+
+def test_nobody_asks_for_it_and_it_is_tried_all_the_same(world):
+    """A pool on demand with no worker: a broken program must not take the place of a good one."""
+    world.add("c", pm="ondemand").start()
+    g = world.ganger
+    fails = g.folder.script("fails.cgi", "#!/bin/sh\nexit 3\n")
+    assert not world.pids("c")
+    good = world.pools["c"]
+    edit(world, "c", command=f'{{"{fails}"}}')
+    assert "pool c: replace failed: " in reload(g, status=1)
+    assert world.direct("c").status == 200
+    world.pools["c"] = good
+    edit(world, "c", env='{"A=b"}')
+    assert "pool c: replace" in reload(g)
+    assert world.direct("c").status == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs programs as others")
+def test_another_user(world):
+    """FAULTS C24: a generation has a board of its own, and every worker of it the new user."""
+    cgi_pool(world)
+    world.start().front()
+    load = Load(world, ["/cgi"])
+    old = set(world.pids("cgi"))
+    edit(world, "cgi", user='"daemon"', group='"daemon"')
+    reload(world.ganger)
+    wait_for(lambda: not old & set(world.ganger.workers("cgi")), what="the old workers gone")
+    load.stop()
+    for pid in world.ganger.workers("cgi"):
+        assert os.stat(f"/proc/{pid}/task").st_uid in (0, 1)  # root's while it is not dumpable
+        ids = re.search(r"Uid:\s+(.*)", open(f"/proc/{pid}/status").read())[1].split()
+        assert ids == ["1"] * 4
+
+
+def test_no_more_processes_than_are_allowed(world):
+    """process.max holds for all generations together, but for the one that has to prove itself."""
+    world.ganger.globals = "process.max = 4"
+    cgi_pool(world, pm__max_children=4)
+    world.start().front()
+    g = world.ganger
+    load = Load(world, ["/cgi"])
+    for i in range(4):
+        edit(world, "cgi", env=f'{{"MARK={i}"}}')
+        g.signal(HUP)
+        most = 0
+        while f'reload done' not in g.log or g.log.count("reload done") <= i:
+            most = max(most, len(g.workers("cgi")))
+        assert most <= 6  # 4, the first of the new ones, and one that /proc still shows
+    load.stop()
+    wait_for(lambda: len(world.pids("cgi")) == 4, what="four workers")
 
 
 def test_one_that_could_not_run_is_tried_again(world):
