@@ -303,6 +303,19 @@ BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 SAMPLES := $(sort $(wildcard pools.d/*.conf))
 MANUALS := $(sort $(wildcard man/*.[1-9]))
+# Where systemd looks for units that came with a package, or with /usr/local.
+ifeq ($(PREFIX),/usr)
+systemdsystemunitdir ?= $(or $(shell $(PKG_CONFIG) --variable=systemdsystemunitdir systemd 2>/dev/null),\
+	/usr/lib/systemd/system)
+else
+systemdsystemunitdir ?= $(PREFIX)/lib/systemd/system
+endif
+UNITDIR := $(DESTDIR)$(systemdsystemunitdir)
+TMPFILESDIR := $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+LOGROTATEDIR := $(DESTDIR)$(sysconfdir)/logrotate.d
+# What depends on where the rest lies.
+PLACES = sed -e 's|@sbindir@|$(PREFIX)/sbin|' -e 's|@bindir@|$(PREFIX)/bin|' \
+	-e 's|@sysconfdir@|$(sysconfdir)|'
 
 .PHONY: install uninstall
 install: all
@@ -317,6 +330,16 @@ install: all
 	install -m 644 $(SAMPLES) $(DOCDIR)/pools.d
 	set -e; for page in $(MANUALS); do \
 		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/}; done
+	install -d $(UNITDIR) $(LOGROTATEDIR)
+	$(PLACES) systemd/ganger.service.in > $(UNITDIR)/ganger.service
+	chmod 644 $(UNITDIR)/ganger.service
+	install -D -m 644 systemd/ganger.tmpfiles $(TMPFILESDIR)/ganger.conf
+	install -d $(DOCDIR)/systemd
+	install -m 644 systemd/README.md systemd/ganger.socket.example systemd/strict.conf.example \
+		$(DOCDIR)/systemd
+	test -e $(LOGROTATEDIR)/ganger || { \
+		$(PLACES) systemd/ganger.logrotate.in > $(LOGROTATEDIR)/ganger && \
+		chmod 644 $(LOGROTATEDIR)/ganger; }
 # A configuration that is there is never touched; uninstall leaves it, too.
 	install -d $(CONFDIR)/pools.d
 	test -e $(CONFDIR)/ganger.conf || install -m 644 etc/ganger.conf $(CONFDIR)/ganger.conf
@@ -326,6 +349,7 @@ uninstall:
 		$(LIBDIR)/libganger-shim.so
 	rm -f $(BASHDIR)/gangerctl $(ZSHDIR)/_gangerctl
 	rm -f $(foreach page,$(MANUALS),$(MANDIR)/man$(patsubst .%,%,$(suffix $(page)))/$(notdir $(page)))
+	rm -f $(UNITDIR)/ganger.service $(TMPFILESDIR)/ganger.conf
 	rm -rf $(DOCDIR)
 	rmdir --ignore-fail-on-non-empty $(LIBDIR) || true
 

@@ -69,6 +69,7 @@ static void change_globals(struct master *m, struct inspection *next,
 
     warn_of_fixed(m->inspection.conf, next->conf);
     change_journal(m, before, now);
+    notify_tune(&m->notice, now->systemd_interval);
     m->context.process_control_timeout = context->process_control_timeout;
     m->context.process_max = context->process_max;
     m->context.log_level = context->log_level;
@@ -115,6 +116,15 @@ static bool has_pools(const struct conf *conf)
     return count > 0;
 }
 
+/* The service manager waits for it after RELOADING=1. */
+static void tell_ready(struct master *m)
+{
+    struct crew_count n = crew_count(m->crew);
+
+    if (m->ready)
+        notify_ready(&m->notice, &n);
+}
+
 int master_reload(struct master *m, struct bytes *said, struct error *err)
 {
     struct pool_context context = m->context;
@@ -124,6 +134,8 @@ int master_reload(struct master *m, struct bytes *said, struct error *err)
         return error_set(err, ESHUTDOWN, "ganger is stopping");
     m->reload.again = false;
     m->reload.last = clock_monotonic();
+    if (m->ready)
+        notify_reloading(&m->notice);
     log_write(LOG_LEVEL_NOTICE, NULL, "reloading %s", m->options->config);
     int r = inspect_config(&next, m->options->config, &context);
     if (r < 0)
@@ -143,8 +155,11 @@ int master_reload(struct master *m, struct bytes *said, struct error *err)
     if (r == 0)
         r = apply(m, &next, &context, err);
     inspect_clear(&next);
-    if (r < 0)
+    if (r < 0) {
+        if (!m->reload.under_way)
+            tell_ready(m);
         return r;
+    }
     m->reload.under_way = true;
     return 0;
 }
@@ -200,6 +215,7 @@ void master_reload_settled(struct master *m)
     if (!m->reload.under_way || crew_busy(m->crew, NULL))
         return;
     m->reload.under_way = false;
+    tell_ready(m);
     for (size_t i = 0; crew_outcome(m->crew, i, &o); i++) {
         counts[o.action]++;
         failed += o.result == CREW_FAILED;

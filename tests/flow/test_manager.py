@@ -340,3 +340,49 @@ def test_systemd_interval(site):
         m.start()
         served(site, site.sock("web"))
         m.wait(lambda: any(re.match("STATUS=2 pools, [2-4] workers", x) for x in m.words), "status")
+
+
+def test_a_reload_is_told_from_its_begin_to_its_end(site):
+    with managed(site) as m:
+        site.write(site.cgi("web"), site.cgi("old"))
+        m.start()
+        begin = inode(site.sock("web"))
+        m.removed.clear()
+        for text, removed in ((site.cgi("web", env='{"A=1"}'), ["old"]), ("pool web { lisen = 1 }", [])):
+            m.words.clear()
+            site.write(text)
+            site.signal(signal.SIGHUP)
+            m.wait(lambda: "READY=1" in m.words, "reloaded")
+            assert m.words[0] == "RELOADING=1" and m.words[1].startswith("MONOTONIC_USEC=")
+            served(site, site.sock("web"))
+            # What no pool has any more is taken out of the store; what one hands to the next stays.
+            m.wait(lambda: m.removed == [f"listen={site.sock(x)}" for x in removed], "removed")
+            m.removed.clear()
+        assert inode(site.sock("web")) == begin
+        assert set(m.store) == {f"listen={site.sock(x)}" for x in ("web", "status")}
+
+
+def test_an_upgrade_keeps_what_is_kept(site):
+    """Sockets of systemd's too, also for a pool that is stopped and started afterwards."""
+    with managed(site) as m:
+        web = listening(str(site.base / "web.sock"))
+        site.write(site.cgi("web", '"systemd:web"'), site.cgi("own"))
+        m.start([("web", web)])
+        store = {name: os.fstat(fd).st_ino for name, fd in m.store.items()}
+        m.words.clear()
+        m.removed.clear()
+        site.signal(signal.SIGUSR2)
+        m.wait(lambda: "READY=1" in m.words, "upgraded")
+        assert not m.removed
+        assert {name: os.fstat(fd).st_ino for name, fd in m.store.items()} == store
+        served(site, str(site.base / "web.sock"))
+        assert site.ctl("stop", "--wait", "web").returncode == 0
+        assert site.ctl("start", "--wait", "web").returncode == 0
+        served(site, str(site.base / "web.sock"))
+        pid = site.pid
+        m.kill()
+        m.start([("web", web)])
+        assert site.pid != pid
+        served(site, site.sock("own"))
+        served(site, str(site.base / "web.sock"))
+        web.close()
