@@ -153,7 +153,7 @@ int inherit_listener(struct inherit *in, int fd, const struct address *address, 
 }
 
 /* What /proc says of a pidfd: "Pid:\t123\n"; -1 of a process that was reaped. */
-static bool is_pidfd_of(int fd, pid_t pid)
+static bool is_pidfd_of(int fd, pid_t pid, bool or_gone)
 {
     char path[64], text[1024], want[32];
 
@@ -167,7 +167,7 @@ static bool is_pidfd_of(int fd, pid_t pid)
         return false;
     text[length] = '\0';
     (void)snprintf(want, sizeof(want), "\nPid:\t%d\n", (int)pid);
-    return strstr(text, want) != NULL;
+    return strstr(text, want) != NULL || (or_gone && strstr(text, "\nPid:\t-1\n") != NULL);
 }
 
 int inherit_process(struct inherit *in, int fd, pid_t pid, struct error *err)
@@ -177,7 +177,7 @@ int inherit_process(struct inherit *in, int fd, pid_t pid, struct error *err)
 
     if (r < 0)
         return r;
-    if (!is_pidfd_of(fd, pid))
+    if (!is_pidfd_of(fd, pid, in->copies))
         return error_set(err, EINVAL, "descriptor %d does not stand for process %d", fd, (int)pid);
     return claim(in, fd, err);
 }

@@ -18,6 +18,8 @@
 struct inherit {      /* zeroed: nothing was claimed */
     uint8_t *claimed; /* a bit for each number; owned */
     size_t size;      /* bytes of it */
+    bool copies;      /* somebody else, who goes on, has them too: a process that he knew may be
+                         gone by now */
 };
 void inherit_clear(struct inherit *in);
 
@@ -31,7 +33,7 @@ int inherit_pipe(struct inherit *in, int fd, bool reading, struct error *err);
 int inherit_channel(struct inherit *in, int fd, struct error *err);
 /* A listening stream socket; of this family and, for TCP, of this very address. */
 int inherit_listener(struct inherit *in, int fd, const struct address *address, struct error *err);
-/* A pidfd of this process. */
+/* A pidfd of this process, which is not reaped. */
 int inherit_process(struct inherit *in, int fd, pid_t pid, struct error *err);
 /* The very file that is at this path now. */
 int inherit_file(struct inherit *in, int fd, const char *path, struct error *err);

@@ -276,7 +276,7 @@ static int check_all(const char *number, struct error *err)
 {
     struct pool_context context;
     struct upgrade_state s;
-    struct inherit in = {0};
+    struct inherit in = {.copies = true};
     char *worker = NULL;
     bool there;
     int r = birth_normalise(&context, err);

@@ -53,7 +53,7 @@
 #include "pool/frozen.h"
 
 /* For the child's answer; sanitizers take their time. */
-#define UPGRADE_PATIENCE ((SANITIZED ? 30 : 5) * CLOCK_SEC)
+#define UPGRADE_PATIENCE ((SANITIZED ? 10 : 5) * CLOCK_SEC)
 /* How long it waits patiently. */
 #define UPGRADE_HOLD (10 * CLOCK_SEC)
 /* The environment variable that names the state's descriptor. */

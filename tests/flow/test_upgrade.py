@@ -121,7 +121,8 @@ def three_pools(world, ganger):
     script = ganger.folder.script("answer", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nfine\\n'\n")
     world.pools["web"] = ganger.pool(
         "web", f'  kind = cgi\n  command = {{"{script}"}}\n  pm = static\n  pm.max_children = 2')
-    world.add("php").add("c")
+    # php-cgi leaves by itself after 500 requests otherwise.
+    world.add("php", env='{"PHP_FCGI_MAX_REQUESTS=1000000"}').add("c")
     world.start()
     world.settled("php", 2)
     world.settled("c", 2)

@@ -161,10 +161,23 @@ static void test_others(void **state)
     struct address other = w->tcp;
     struct error err = ERROR_NONE;
 
-    ((struct sockaddr_in *)(void *)&other.storage)->sin_port ^= 1;
+    struct sockaddr_in in4;
+    memcpy(&in4, &other.storage, sizeof(in4));
+    in4.sin_port ^= 1;
+    memcpy(&other.storage, &in4, sizeof(in4));
     assert_true(inherit_listener(&in, w->fds[TCP], &other, &err) < 0);
     assert_non_null(strstr(err.text, "does not listen at 127.0.0.1"));
     assert_true(inherit_process(&in, w->fds[PROCESS], getpid(), &err) < 0);
+    int status;
+    pid_t dead = fork();
+    if (dead == 0)
+        _exit(0);
+    __attribute__((cleanup(descriptor_cleanup))) int pidfd = pidfd_open(dead, 0);
+    assert_int_equal(waitpid(dead, &status, 0), dead);
+    assert_true(inherit_process(&in, pidfd, dead, &err) < 0);
+    in.copies = true;
+    assert_true(inherit_process(&in, w->fds[PROCESS], getpid(), &err) < 0);
+    assert_int_equal(inherit_process(&in, pidfd, dead, &err), 0);
     assert_true(inherit_file(&in, w->fds[FILE_], "/dev/null", &err) < 0);
     assert_true(inherit_file(&in, w->fds[FILE_], "/nonexistent", &err) < 0);
     inherit_clear(&in);
