@@ -13,13 +13,16 @@
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/number.h"
+#include "host/socket_inode.h"
 #include "host/socket_path.h"
 
 #define BACKLOG_FALLBACK 4096 /* the kernel's own default since Linux 5.4 */
@@ -122,6 +125,28 @@ void socket_unlink(const struct address *address, int fd)
         socket_path_unlink(address->text, fd);
 }
 
+/* Owner and mode of our path; one that leads to something else by now is nobody's business. */
+static int dress_path(const struct socket_plan *plan, int fd, struct error *err)
+{
+    const char *path = plan->address.text;
+    __attribute__((cleanup(descriptor_cleanup))) int file =
+        open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+    char self[64];
+
+    if (file < 0 || fstat(file, &st) < 0 || !S_ISSOCK(st.st_mode) || socket_inode_is(fd, &st) != 1)
+        return 0;
+    bool owner = plan->owner != (uid_t)-1 && plan->owner != st.st_uid;
+    bool group = plan->group != (gid_t)-1 && plan->group != st.st_gid;
+    if ((owner || group) && fchownat(file, "", plan->owner, plan->group, AT_EMPTY_PATH) < 0)
+        return error_errno(err, errno, "cannot give the socket %s its listen.owner and group",
+                           path);
+    (void)snprintf(self, sizeof self, "/proc/self/fd/%d", file);
+    if ((st.st_mode & 07777) != (plan->mode & 07777) && chmod(self, plan->mode & 07777) < 0)
+        return error_errno(err, errno, "cannot set the mode of the socket %s", path);
+    return 0;
+}
+
 int socket_dress(const struct socket_plan *plan, int fd, struct error *err)
 {
     const struct address *a = &plan->address;
@@ -131,7 +156,7 @@ int socket_dress(const struct socket_plan *plan, int fd, struct error *err)
         r = -errno;
     if (r < 0)
         return error_errno(err, -r, "cannot listen on %s", a->text);
-    return a->family == ADDRESS_UNIX ? socket_path_dress(plan, fd, err) : 0;
+    return a->family == ADDRESS_UNIX ? dress_path(plan, fd, err) : 0;
 }
 
 void socket_deafen(const struct address *address, int fd)

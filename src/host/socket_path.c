@@ -347,35 +347,6 @@ int socket_path_listen(const struct socket_plan *plan, int backlog, int *ret_fd,
     return r;
 }
 
-int socket_path_dress(const struct socket_plan *plan, int fd, struct error *err)
-{
-    const char *path = plan->address.text;
-    struct place place = {.path = path, .name = strrchr(path, '/') + 1, .folder = -1};
-    struct stat st;
-    int r = 0;
-
-    if (open_folder(path, &place.folder, err) < 0)
-        return 0; /* it is gone, and the socket serves whoever has found it */
-    __attribute__((cleanup(descriptor_cleanup))) int file =
-        openat(place.folder, place.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (file >= 0 && fstat(file, &st) == 0 && S_ISSOCK(st.st_mode) &&
-        socket_inode_is(fd, &st) == 1) {
-        bool owner = plan->owner != (uid_t)-1 && plan->owner != st.st_uid;
-        bool group = plan->group != (gid_t)-1 && plan->group != st.st_gid;
-        char self[64];
-
-        (void)snprintf(self, sizeof self, "/proc/self/fd/%d", file);
-        if ((owner || group) && fchownat(file, "", plan->owner, plan->group, AT_EMPTY_PATH) < 0)
-            r = error_errno(err, errno, "cannot give the socket %s its listen.owner and group",
-                            path);
-        else if ((st.st_mode & 07777) != (plan->mode & 07777) &&
-                 chmod(self, plan->mode & 07777) < 0)
-            r = error_errno(err, errno, "cannot set the mode of the socket %s", path);
-    }
-    descriptor_close(&place.folder);
-    return r;
-}
-
 void socket_path_unlink(const char *path, int fd)
 {
     struct place place = {.path = path, .name = strrchr(path, '/') + 1, .folder = -1};

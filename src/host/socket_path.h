@@ -8,8 +8,6 @@
 
 /* socket_listen() for ADDRESS_UNIX; `backlog` is the plan's, resolved. */
 int socket_path_listen(const struct socket_plan *plan, int backlog, int *ret_fd, struct error *err);
-/* Owner and mode, when the path still leads to `fd`; 0 also when it does not. */
-int socket_path_dress(const struct socket_plan *plan, int fd, struct error *err);
 void socket_path_unlink(const char *path, int fd);
 bool socket_path_still_there(const char *path, int fd);
 
