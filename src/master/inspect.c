@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "host/identity.h"
 #include "pool/check.h"
 
 #define DUMP_MAX (64u << 20)
@@ -48,6 +49,35 @@ static int inspect_pool(struct inspection *in, size_t i, const struct pool_conte
     return 0;
 }
 
+/* Takes `text` over. */
+static int complain(struct inspection *in, char *text)
+{
+    struct conf_complaint *items =
+        text == NULL ? NULL
+                     : reallocarray(in->complaints.items, in->complaints.count + 1, sizeof(*items));
+
+    if (items == NULL) {
+        free(text);
+        return -ENOMEM;
+    }
+    items[in->complaints.count++] = (struct conf_complaint){.text = text};
+    in->complaints.items = items;
+    in->unfit++;
+    return 0;
+}
+
+/* What the global options name on this host. */
+static int inspect_global(struct inspection *in, const char *path)
+{
+    const char *group = in->conf->global.control_group;
+    struct error err = ERROR_NONE;
+    gid_t gid;
+
+    if (group == NULL || identity_group(group, &gid, &err) == 0)
+        return 0;
+    return complain(in, text_format("%s: control.group: %s", path, err.text));
+}
+
 int inspect_config(struct inspection *ret, const char *path, struct pool_context *context)
 {
     *ret = (struct inspection){0};
@@ -64,6 +94,7 @@ int inspect_config(struct inspection *ret, const char *path, struct pool_context
     ret->reasons = calloc(ret->conf->pool_count + 1, sizeof(char *));
     if (ret->reasons == NULL)
         return -ENOMEM;
+    r = inspect_global(ret, path);
     for (size_t i = 0; i < ret->conf->pool_count && r == 0; i++)
         r = inspect_pool(ret, i, context);
     return r;

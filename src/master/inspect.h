@@ -14,7 +14,7 @@ struct inspection {
     struct conf *conf; /* NULL when the text itself has mistakes; owned */
     struct conf_complaints complaints;
     char **reasons; /* for each pool: why it cannot run here, or NULL; owned */
-    size_t unfit;   /* pools that have a reason */
+    size_t unfit;   /* pools that have a reason, and global options that name what is not there */
 };
 
 /* Read `path`.  What the configuration says about the master is put into *context.  0, also when there

@@ -361,8 +361,10 @@ def test_C88_only_root_and_the_group_may(web):
 def test_an_unknown_control_group_is_refused_before_anything_runs(web):
     web.globals = 'control.group = "no-such-group"'
     web.write()
-    result = web.run()
-    assert result.returncode != 0 and "control.group" in result.stderr and "no-such-group" in result.stderr
+    for flags in ([], ["-t"]):
+        result = web.run(*flags)
+        assert result.returncode != 0, result
+        assert "control.group" in result.stderr and "no-such-group" in result.stderr, result
 
 
 # ---------------------------------------------------------------- stop_on_term
@@ -401,6 +403,42 @@ def test_C26_a_second_term_is_immediate(web):
         with pytest.raises(Closed):
             c.answer()
     assert "stopping now" in web.log
+
+
+STUBBORN = r"""
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(void)
+{
+    char block[100];
+    signal(SIGTERM, SIG_IGN);
+    for (;;) {
+        int c = accept(0, NULL, NULL);
+        if (c >= 0 && read(c, block, sizeof block) >= 0)
+            close(c);
+    }
+}
+"""
+
+
+def test_C27_whoever_ignores_sigterm_is_killed_after_the_grace_of_a_reload(world):
+    """A static program: nobody can tell whether it is busy, so it is asked, and has its time."""
+    source, program = world.base / "stubborn.c", world.base / "stubborn"
+    source.write_text(STUBBORN)
+    subprocess.run(["gcc", "-static", "-o", program, source], check=True)
+    world.ganger.globals = "process_control_timeout = 1s"
+    world.add("c", [str(program)], pm__max_children=2).start()
+    old = daemon.wait_for(lambda: len(pids := world.pids("c")) == 2 and pids, what="two workers")
+    world.ganger.config.write_text(world.ganger.config.read_text().replace(
+        "pm.max_children = 2", 'pm.max_children = 2\n  env = {"A=1"}'))
+    began = time.monotonic()
+    assert order(world.ganger, "reload", "--wait").stdout.count("pool c: replace") == 1
+    assert time.monotonic() - began < 10, "a reload does not wait for those that leave"
+    daemon.wait_for(lambda: not any(map(daemon.alive, old)), what="the old ones are gone")
+    for pid in old:
+        assert f"worker {pid} has not left in time; sent SIGKILL" in world.ganger.log, world.ganger.log
+    assert len(world.pids("c")) == 2
 
 
 def test_C27_whoever_ignores_sigterm_is_killed_after_the_grace(world):

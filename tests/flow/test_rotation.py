@@ -12,7 +12,7 @@ import pytest
 import daemon
 from fcgi import ask
 
-SECONDS = 20 if daemon.LONG else 4
+SECONDS = 20 if daemon.LONG else 3
 POOLS = 6
 # A worker may write 50 lines of its programs a second to the log; each client keeps
 # below that, whatever the machine can do.
