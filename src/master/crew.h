@@ -128,7 +128,8 @@ struct crew_member {
     const char *toward; /* GOING: it shrinks as this pool's CURRENT one grows; NULL: it just goes */
     uint32_t size;      /* … from so many */
     bool hurried;       /* GOING: it has been given a time */
-    uint64_t begun;     /* COMING: when its first worker was started; 0: not yet */
+    uint64_t retry_until; /* CURRENT, failed: its address is tried again; 0: not */
+    uint64_t begun;       /* COMING: when its first worker was started; 0: not yet */
 };
 /* Call `visit` for every gang, those of one pool together, until it returns other than 0, which is
  * then returned.  Nothing may be changed meanwhile. */

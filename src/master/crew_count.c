@@ -107,6 +107,8 @@ int crew_each(const struct crew *c, int (*visit)(void *cookie, const struct crew
                                              .toward = m->toward == NULL ? NULL : m->toward->name,
                                              .size = m->size,
                                              .hurried = m->hurried,
+                                             .retry_until =
+                                                 m->role == CREW_CURRENT ? p->retry_until : 0,
                                              .begun = m->begun};
             if (m->place == p)
                 r = visit(cookie, &seen);

@@ -32,7 +32,7 @@ static struct place *find_toward(const struct crew *c, const struct crew_thaw *t
     return t->member.toward == NULL ? NULL : crew_place_find(c, t->member.toward);
 }
 
-static void seat(struct crew *c, struct place *p, struct member *m)
+static void seat(struct place *p, struct member *m, uint64_t retry_until)
 {
     if (m->role == CREW_COMING) {
         p->coming = m;
@@ -43,8 +43,8 @@ static void seat(struct crew *c, struct place *p, struct member *m)
         return;
     if (p->current != NULL)
         crew_place_dismiss(p->current);
-    (void)c;
     p->current = m;
+    p->retry_until = retry_until;
     if (p->coming == NULL)
         p->result = CREW_DONE;
     crew_place_show(m);
@@ -69,7 +69,7 @@ int crew_thaw(struct crew *c, const struct crew_thaw *t, struct error *err)
     m->size = t->member.size;
     m->hurried = t->member.hurried;
     m->begun = t->member.begun;
-    seat(c, p, m);
+    seat(p, m, t->member.retry_until);
     return 0;
 }
 

@@ -153,7 +153,8 @@ int master_adopt_crew(struct master *m, struct error *err)
                        .toward = f->toward[0] == '\0' ? NULL : f->toward,
                        .size = f->size,
                        .hurried = f->hurried,
-                       .begun = f->begun},
+                       .begun = f->begun,
+                       .retry_until = f->retry_until},
             .make = make_gang,
             .cookie = &making,
         };

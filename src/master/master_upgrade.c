@@ -60,6 +60,7 @@ static int write_gang(void *cookie, const struct crew_member *m)
         .size = m->size,
         .hurried = m->hurried,
         .begun = m->begun,
+        .retry_until = m->retry_until,
     };
 
     if (m->toward != NULL)

@@ -79,7 +79,7 @@ struct frozen_gang {
     uint32_t conf, role;
     bool stopped, hurried;
     uint32_t place_scaled, size;
-    uint64_t begun;
+    uint64_t begun, retry_until;
     char toward[BOARD_NAME]; /* "": nowhere */
     /* The gang's own. */
     uint32_t slots, posts, surplus, max_children, scaled, wanted, last_serial, generation;

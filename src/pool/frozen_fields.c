@@ -35,6 +35,7 @@ static const struct state_field gang_fields[] = {
     G(U32, place_scaled, BOARD_SLOTS_MAX),
     G(U32, size, BOARD_SLOTS_MAX),
     G(U64, begun, UINT64_MAX),
+    G(U64, retry_until, UINT64_MAX),
     G(TEXT, toward, BOARD_NAME),
     G(U32, slots, BOARD_SLOTS_MAX),
     G(U32, posts, BOARD_SLOTS_MAX),

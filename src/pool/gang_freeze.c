@@ -85,6 +85,7 @@ static struct frozen_gang freeze_numbers(const struct gang *g, const struct froz
         .place_scaled = marks->place_scaled,
         .size = marks->size,
         .begun = marks->begun,
+        .retry_until = marks->retry_until,
         .slots = g->slots,
         .posts = g->posts,
         .surplus = g->surplus,

@@ -83,7 +83,7 @@ static int read_gang(struct frozen_gang *ret, struct state *s, uint32_t *ret_nex
 
 static void test_written_and_read(void **unused)
 {
-    struct frozen_port ports[2] = {{.text = "/run/a b", .fd = 14, .lent = true},
+    struct frozen_port ports[2] = {{.text = "/run/a b", .fd = 14, .lent = true, .foreign = true},
                                    {.text = "127.0.0.1:9000", .fd = -1, .deaf = true}};
     const struct frozen_gang g = gang(ports);
     const struct frozen_worker workers[] = {worker(9), worker(0), worker(4)};
@@ -108,7 +108,8 @@ static void test_written_and_read(void **unused)
     assert_memory_equal(&back.window, &g.window, sizeof(g.window));
     assert_int_equal(back.port_count, 2);
     assert_string_equal(back.ports[0].text, "/run/a b");
-    assert_true(back.ports[0].fd == 14 && back.ports[0].lent && !back.ports[0].deaf);
+    assert_true(back.ports[0].fd == 14 && back.ports[0].lent && back.ports[0].foreign &&
+                !back.ports[0].deaf);
     assert_true(back.ports[1].fd == -1 && !back.ports[1].lent && back.ports[1].deaf);
     assert_int_equal(back.worker_count, 3);
     for (uint32_t i = 0; i < 3; i++) { /* by their slots */
