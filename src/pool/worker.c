@@ -55,6 +55,8 @@ int worker_start(struct worker *w, const struct plan *plan, const struct ports *
     w->serial = serial;
     w->started = now;
     w->drain_unsent = false;
+    w->drain_changes = 0;
+    w->drain_accepted = 0;
     w->refused = false;
     w->boards = 0;
     w->due = RECYCLE_NO;
