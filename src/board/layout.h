@@ -117,7 +117,7 @@ struct board_slot {
     _Atomic int32_t pid;                      /* for display; the master keeps its own */
     _Atomic uint32_t opaque; /* 1: a native program that no shim can enter; its lines stay empty */
     _Atomic uint64_t start_time; /* wall clock microseconds */
-    _Atomic uint64_t ring_at;    /* ring, whatever else, when `requests` reaches it; 0: never */
+    _Atomic uint64_t ring_at;    /* ring, whatever else, once `requests` is as many; 0: never */
     /* ---- worker's lines ---- */
     _Alignas(64) _Atomic uint32_t state; /* enum board_worker_state */
     _Atomic uint32_t active;             /* requests (own worker) or connections (shim) in hand */

@@ -139,6 +139,7 @@ static void drain_ready(void)
         }
     }
     atomic_store_explicit(&shim.slot->shim, BOARD_SHIM_ACCEPTING, memory_order_release);
+    count_ring();
     /* It may have died while nobody here could hear of it. */
     if (shim.master != 0 && getppid() != shim.master) {
         drain_orphaned();

@@ -127,6 +127,8 @@ void count_again(int fd);
 void count_end(void);
 /* The program waits for connections: idle, unless it holds one. */
 void count_idle(void);
+/* Ring the doorbell. */
+void count_ring(void);
 
 /* ---- drain.c ---- */
 enum drain_turn {

@@ -224,6 +224,8 @@ def test_hangups_can_be_left_to_the_program(launch):
 def test_the_bell(launch):
     one = launch("shim-odd")
     one.ask("sleep 1")
+    assert one.say("bells") == "1", "it came to its first accept()"
+    one.ask("sleep 1")
     assert one.say("bells") == "0"
     one.say("spare 1")
     one.ask("sleep 1")
