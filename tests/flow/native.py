@@ -20,7 +20,7 @@ import daemon
 import fcgi
 
 PHP = "/usr/bin/php-cgi"
-SANITIZED = os.path.basename(str(daemon.BUILD)) == "asan" or "asan" in str(daemon.BUILD)
+SANITIZED = daemon.ASAN
 # Where time is the subject it is measured on the release build; sanitizers get this much more.
 SLACK = 4.0 if SANITIZED else 1.0
 
