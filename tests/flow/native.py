@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Native FastCGI programs behind nginx, and a crowd of clients that counts exactly.
 
-Every program of tests/tools answers alike: "pid=PID slept=MS\\n", then the request's body when the
-query has `cat`.  The query: sleep=MS (slept once: a signal that cuts it short shows in `slept`), note=PATH
-(the pid is appended to that file before the sleep), grow=BYTES (memory kept), cat.
+Every program of tests/tools answers alike: "pid=PID slept=MS\\n", then when the process was started if
+the query has `born`, then the request's body if it has `cat`.  The query: sleep=MS (slept once: a signal
+that cuts it short shows in `slept`), note=PATH (the pid is appended to that file before the sleep),
+grow=BYTES (memory kept), born, cat.
 """
 
 import collections
