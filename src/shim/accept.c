@@ -39,6 +39,7 @@ static inline void accept_leave(void)
 {
     atomic_fetch_sub(&shim.waiting, 1);
     shim_mine.inside = false;
+    shim_mine.waits = false; /* a jump out of a handler has left it set */
 }
 
 /* A connection has come: enter it, look at the drain, hand it on.  False: its client is gone. */

@@ -37,6 +37,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/single_threaded.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -76,10 +77,11 @@ void drain_kick(void)
     errno = keep;
 }
 
-/* That a system call comes back is all that is wanted.  In a thread that was hit while the process
- * holds a connection it must not happen twice: the thread goes on with the signal blocked.  So does
- * one that waits for its turn to accept (behind the mutex that many programs have there): the kernel
- * would choose it again and again, and never the one that sits inside. */
+/* That a system call comes back is all that is wanted.  In a thread that was hit while it may be serving
+ * it must not happen twice: the thread goes on with the signal blocked.  So does one that waits for
+ * its turn to accept (behind the mutex that many programs have there): the kernel would choose it
+ * again and again, and never the one that sits inside.  A thread that waits for connections stays
+ * open: the signal may have come a moment before the system call that it is to end. */
 static void on_drain(int number, siginfo_t *info, void *context)
 {
     ucontext_t *interrupted = context;
@@ -90,13 +92,12 @@ static void on_drain(int number, siginfo_t *info, void *context)
         return;
     }
     shim_mine.signals++;
-    if (shim.master != 0 && getppid() != shim.master) {
-        drain_orphaned();
-    }
+    drain_look();
     if (shim_drain_wanted()) {
-        bool astray = !shim_mine.inside && !shim_mine.polls;
+        bool waits = shim_mine.inside || shim_mine.waits;
+        bool astray = !waits && !shim_mine.polls;
 
-        if (astray || atomic_load(&shim.open) != 0) {
+        if (astray || (!waits && atomic_load(&shim.open) != 0)) {
             (void)sigaddset(&interrupted->uc_sigmask, number);
             shim_mine.open = false;
         }
@@ -140,7 +141,18 @@ static void drain_ready(void)
     }
     atomic_store_explicit(&shim.slot->shim, BOARD_SHIM_ACCEPTING, memory_order_release);
     count_ring();
-    /* It may have died while nobody here could hear of it. */
+    /* The kernel forgets it when the program changes its user. */
+    if (shim.master != 0) {
+        (void)prctl(PR_SET_PDEATHSIG, shim.drain_signal);
+    }
+    errno = keep;
+    drain_look(); /* it may have died while nobody here could hear of it */
+}
+
+void drain_look(void)
+{
+    int keep = errno;
+
     if (shim.master != 0 && getppid() != shim.master) {
         drain_orphaned();
     }
@@ -255,6 +267,7 @@ bool drain_poll(void)
         }
     }
     if (atomic_load(&shim.waiting) != 0) {
+        drain_close(); /* or the kernel may choose this thread again, and never the one inside */
         drain_kick();
         return false;
     }

@@ -75,6 +75,7 @@ struct shim_mine {
     uint32_t signals;  /* drain signals that came here: what they interrupted goes on */
     bool open;         /* the drain signal may come */
     bool inside;       /* in accept(), or on its way */
+    bool waits;        /* in poll() or its like for connections, or on its way */
     bool polls;        /* has waited for connections by poll() or its like */
     bool told;         /* has been sent back from accept() since the stop signal was raised */
     uint64_t accepted; /* kernel ticks when it accepted last, 0: never */
@@ -139,8 +140,10 @@ enum drain_turn {
 int drain_install(void);
 /* This thread waits for connections: it may get the drain signal from now on. */
 void drain_open(void);
-/* The same, after drain_accept(). */
+/* The same, whatever we believe about it. */
 void drain_open_again(void);
+/* Nobody can say that no signal was lost: is the master still there? */
+void drain_look(void);
 /* This thread serves: no drain signal may reach it. */
 void drain_close(void);
 /* The drain is on and this thread has come to accept on `fd`. */

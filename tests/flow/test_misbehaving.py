@@ -69,11 +69,8 @@ def test_recycling_of_stubborn_programs_loses_nothing(world, behaviour):
     wait_for(lambda: not first & set(world.pids("bad")), what="none of the first gang is left")
 
 
-@pytest.mark.skipif(not LONG, reason="open: a handler that polls the listening socket can close its "
-                    "thread to the drain signal (tests/CATALOGUE.md); LONG=1 runs it")
 def test_C99_forks_threads_and_handlers_do_not_lock_the_shim(world):
-    """fork, vfork, RTLD_DEEPBIND and a handler each millisecond that calls what the shim wraps.  A handler
-    that itself waits on the listening socket can leave its thread closed to the drain: the ladder ends it."""
+    """fork, vfork, RTLD_DEEPBIND and a handler each millisecond that calls what the shim wraps."""
     world.ganger.globals = 'process_control_timeout = "2s"'
     world.add("bad", [world.programs["misbehave"], "storm"], pm__max_children=4, pm__max_requests=50)
     world.start().front()

@@ -158,17 +158,22 @@ def test_shrinking_lets_a_sleeping_request_finish(world, name):
     world.add(name, pm="dynamic", pm__max_children=8, pm__start_servers=2, pm__min_spare_servers=1,
               pm__max_spare_servers=2, pm__process_idle_timeout='"300ms"').start()
     wait_for(lambda: world.status(name)["total processes"] >= 2, what="it has started")
-    pending, pid = world.in_hand(name, "n", f"sleep={2 * SLEEP}")
+    # One process of a program that makes a thread for each connection may take all that come at once.
+    most, want, enough = 28 if name == "threads" else 7, 3 if name == "flup" else 4, 3 * SLEEP
+    pending, pid = world.in_hand(name, "n", f"sleep={enough}")
     began = time.monotonic()
-    crowd = [Pending(world, name, "sleep=150") for _ in range(28 if name == "threads" else 7)]
-    grown = wait_for(lambda: (n := world.status(name)["total processes"]) >= 4 and n, what="it has grown")
-    for one in crowd:
-        assert one.result().status == 200
+    grown = 0
+    while grown < want:
+        crowd = [Pending(world, name, "sleep=150") for _ in range(most)]
+        for one in crowd:
+            assert one.result().status == 200
+        grown = world.status(name)["total processes"]
+        assert pending.thread.is_alive(), "it has not grown while the request was in hand"
     wait_for(lambda: world.status(name)["total processes"] < grown, what="it has shrunk")
-    assert time.monotonic() - began < 2 * SLEEP / 1000, "it has not shrunk while the request was in hand"
+    assert pending.thread.is_alive(), "it has not shrunk while the request was in hand"
     assert daemon.alive(pid)
     reply = pending.result()
-    assert reply.status == 200 and reply.slept >= 2 * SLEEP, reply
+    assert reply.status == 200 and reply.slept >= enough, reply
 
 
 def test_idle_programs_stop_at_once(world):
@@ -184,8 +189,7 @@ def test_idle_programs_stop_at_once(world):
 
 # ---- the master dies --------------------------------------------------------------------------------
 
-# flup: open, see tests/CATALOGUE.md.
-@pytest.mark.parametrize("name", [n for n in [*SEEN, "go"] if LONG or n != "flup"])
+@pytest.mark.parametrize("name", [*SEEN, "go"])
 def test_kill_9_of_the_master_workers_finish_and_leave(world, name):
     world.add(name).start()
     wait_for(lambda: len(world.pids(name)) == 2, what="two workers")
