@@ -129,52 +129,7 @@ while ($request->Accept() >= 0) {
 
 # ---- a request in hand is finished -----------------------------------------------------------------
 
-@pytest.mark.parametrize("name", SEEN)
-def test_stop_lets_a_sleeping_request_finish(world, name):
-    world.add(name).start()
-    world.settled(name, 2)
-    pending, _ = world.in_hand(name, "n", f"sleep={SLEEP}")
-    world.ganger.signal(signal.SIGQUIT)
-    reply = pending.result()
-    assert reply.status == 200 and reply.slept >= SLEEP, reply
-    assert world.ganger.process.wait(daemon.PATIENCE) == 0
-
-
-@pytest.mark.parametrize("name", SEEN)
-def test_recycling_lets_a_sleeping_request_finish(world, name):
-    world.add(name, pm__max_children=2, pm__max_requests=1).start()
-    world.settled(name, 2)
-    pending, pid = world.in_hand(name, "n", f"sleep={SLEEP}")
-    wait_for(lambda: len([p for p in world.pids(name) if p != pid]) >= 2,
-             what="a replacement before the old one has left")
-    assert daemon.alive(pid)
-    reply = pending.result()
-    assert reply.status == 200 and reply.slept >= SLEEP, reply
-    wait_for(lambda: not daemon.alive(pid), what="the recycled worker has left")
-
-
-@pytest.mark.parametrize("name", SEEN)
-def test_shrinking_lets_a_sleeping_request_finish(world, name):
-    world.add(name, pm="dynamic", pm__max_children=8, pm__start_servers=2, pm__min_spare_servers=1,
-              pm__max_spare_servers=2, pm__process_idle_timeout='"300ms"').start()
-    wait_for(lambda: world.status(name)["total processes"] >= 2, what="it has started")
-    # One process of a program that makes a thread for each connection may take all that come at once.
-    most, want, enough = 28 if name == "threads" else 7, 3 if name == "flup" else 4, 3 * SLEEP
-    pending, pid = world.in_hand(name, "n", f"sleep={enough}")
-    began = time.monotonic()
-    grown = 0
-    while grown < want:
-        crowd = [Pending(world, name, "sleep=150") for _ in range(most)]
-        for one in crowd:
-            assert one.result().status == 200
-        grown = world.status(name)["total processes"]
-        assert pending.thread.is_alive(), "it has not grown while the request was in hand"
-    wait_for(lambda: world.status(name)["total processes"] < grown, what="it has shrunk")
-    assert pending.thread.is_alive(), "it has not shrunk while the request was in hand"
-    assert daemon.alive(pid)
-    reply = pending.result()
-    assert reply.status == 200 and reply.slept >= enough, reply
-
+# tests/flow/test_uninterrupted.py: through a stop, recycling and shrinking.
 
 def test_idle_programs_stop_at_once(world):
     for name in SEEN:

@@ -71,12 +71,12 @@ class Answers:
         self.order += [life(r) for r in crowd.replies]
 
     def until_gone(self, lives):
-        """A worker that is idle longest gets the next connection: everybody comes to its limit."""
-        def gone():
+        """Twice as many requests at once as there are workers: everybody has to take one."""
+        for _ in range(100):
             if not lives & standing(self.world, self.name):
-                return True
-            self.order.append(life(self.world.direct(self.name, who(self.name))))
-        wait_for(gone, 60, "no worker of the beginning is left")
+                return
+            self.take(self.crowd(2 * GANG, 2 * GANG, "sleep=100"))
+        raise AssertionError(f"workers of the beginning still answer: {lives & standing(self.world, self.name)}")
 
     @property
     def counts(self):
