@@ -159,7 +159,7 @@ def test_the_gang_never_leaves_together(world, name):
     """A quarter at most is away at once, and each replacement stands before its predecessor goes."""
     add(world, name, pm__max_children=8, pm__max_requests=2).start().front()
     world.settled(name, 8)
-    crowd = Answers(world, name).crowd(1_000_000, CLIENTS, "sleep=50")
+    crowd = Answers(world, name).crowd(1_000_000, CLIENTS, "sleep=300")
     looks, total = 0, 0
 
     def look():
