@@ -108,6 +108,7 @@ enum board_shim { /* how far the preloaded library has come in a native worker *
                   BOARD_SHIM_NONE = 0,
                   BOARD_SHIM_ALIVE = 1,     /* its constructor has run */
                   BOARD_SHIM_ACCEPTING = 2, /* the program waits for connections on descriptor 0 */
+                  BOARD_SHIM_FORKED = 3,    /* not it does so, but children that it has forked */
 };
 
 struct board_slot {

@@ -108,6 +108,7 @@ static int accept_counted(int fd, __SOCKADDR_ARG address, socklen_t *length, int
 
 SHIM_EXPORT int accept(int fd, __SOCKADDR_ARG address, socklen_t *restrict length)
 {
+    marks_forked(shim_forked() && marks_look(fd) == MARK_LISTENER);
     if (!shim_alive() || marks_look(fd) != MARK_LISTENER) {
         return next()->accept(fd, address, length);
     }
@@ -116,6 +117,7 @@ SHIM_EXPORT int accept(int fd, __SOCKADDR_ARG address, socklen_t *restrict lengt
 
 SHIM_EXPORT int accept4(int fd, __SOCKADDR_ARG address, socklen_t *restrict length, int flags)
 {
+    marks_forked(shim_forked() && marks_look(fd) == MARK_LISTENER);
     if (!shim_alive() || marks_look(fd) != MARK_LISTENER) {
         return next()->accept4(fd, address, length, flags);
     }

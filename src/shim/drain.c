@@ -117,12 +117,30 @@ static void drain_mask(int how)
     errno = keep;
 }
 
+/* Until the program waits for connections it holds none, and may end at once when the master dies (one
+ * that lets children serve never does anything else).  Said anew then: the kernel forgets it when the
+ * program changes its user. */
+static void drain_at_death(int number)
+{
+    int keep = errno;
+
+    if (shim.master != 0) {
+        (void)prctl(PR_SET_PDEATHSIG, number);
+    }
+    errno = keep;
+}
+
 int drain_install(void)
 {
     struct sigaction action = {.sa_sigaction = on_drain, .sa_flags = SA_ONSTACK | SA_SIGINFO};
+    int stop = shim.stop_signal != 0 ? shim.stop_signal : SIGTERM;
 
     sigfillset(&action.sa_mask);
     drain_mask(SIG_BLOCK);
+    drain_at_death(stop);
+    if (shim.master != 0 && getppid() != shim.master) {
+        (void)kill(getpid(), stop);
+    }
     return next()->sigaction(shim.drain_signal, &action, NULL);
 }
 
@@ -141,10 +159,7 @@ static void drain_ready(void)
     }
     atomic_store_explicit(&shim.slot->shim, BOARD_SHIM_ACCEPTING, memory_order_release);
     count_ring();
-    /* The kernel forgets it when the program changes its user. */
-    if (shim.master != 0) {
-        (void)prctl(PR_SET_PDEATHSIG, shim.drain_signal);
-    }
+    drain_at_death(shim.drain_signal);
     errno = keep;
     drain_look(); /* it may have died while nobody here could hear of it */
 }

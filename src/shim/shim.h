@@ -93,6 +93,12 @@ static inline bool shim_alive(void)
     return likely(shim.page != NULL) && likely(shim.page->alive);
 }
 
+/* In a child that the slot's process has forked. */
+static inline bool shim_forked(void)
+{
+    return unlikely(shim.page != NULL) && !shim.page->alive;
+}
+
 /* As shim_alive(), and no child of vfork(): asks the kernel once vfork() was called. */
 bool shim_self(void);
 
@@ -112,6 +118,9 @@ enum mark marks_get(int fd);
 enum mark marks_set(int fd, enum mark mark);
 /* The mark; of an unknown descriptor, whether it is the listening socket (one fstat()). */
 enum mark marks_look(int fd);
+/* `here`: a child that the program has forked comes to wait for connections.  If the program itself
+ * never did, say so: nothing else would. */
+void marks_forked(bool here);
 /* Forget connections among first … last, which are closed. */
 void marks_forget(unsigned first, unsigned last);
 /* Forget connections that were closed behind our back. */

@@ -232,6 +232,7 @@ static bool wait_on(struct wait *w, int *result)
         struct wait w;                                                                             \
         int result;                                                                                \
         if (!shim_alive() || (time) < 0) {                                                         \
+            marks_forked(shim_forked() && (here));                                                 \
             return plain;                                                                          \
         }                                                                                          \
         if (!wait_begin(&w, here, time)) {                                                         \
@@ -311,6 +312,7 @@ SHIM_EXPORT int select(int n, fd_set *restrict in, fd_set *restrict out, fd_set 
     int result;
 
     if (!shim_alive() || time < 0) {
+        marks_forked(shim_forked() && in_select(in, n));
         return next()->select(n, in, out, err, timeout);
     }
     if (!wait_begin(&w, in_select(in, n), time)) {
@@ -339,6 +341,7 @@ SHIM_EXPORT int pselect(int n, fd_set *restrict in, fd_set *restrict out, fd_set
     int result;
 
     if (!shim_alive() || time < 0) {
+        marks_forked(shim_forked() && in_select(in, n));
         return next()->pselect(n, in, out, err, timeout, mask);
     }
     if (!wait_begin(&w, in_select(in, n), time)) {

@@ -127,6 +127,35 @@ while ($request->Accept() >= 0) {
     assert world.direct("show").body == b"own \nchild \n"
 
 
+def test_a_program_that_forks_its_own_workers_is_opaque_and_the_remedy_is_said(world):
+    world.add("php", pm__max_children=1, env='{"PHP_FCGI_CHILDREN=3"}').start().front()
+    Crowd(world, "/php", 50, 3).wait().lossless()
+    status = world.status("php")
+    assert (status["state"], status["opaque processes"], status["total processes"]) == ("running", 1, 1), status
+    assert "unset PHP_FCGI_CHILDREN" in world.ganger.log
+    family = [p for pid in world.pids("php") for p in (pid, *(child for child, _, _ in daemon.children(pid)))]
+    assert len(family) == 4
+    world.ganger.process.kill()
+    world.ganger.process.wait()
+    wait_for(lambda: not [p for p in family if daemon.alive(p)], what="they leave with the master")
+
+
+def test_a_script_that_starts_the_program_as_its_child(world):
+    script = world.ganger.folder.script("start", f"#!/bin/sh\n{world.programs['fcgi-hello']}\ntrue\n")
+    world.add("script", [script], env='{"GANGER_SHIM_INHERIT=1"}').start().front()
+    world.settled("script", 2)
+    Crowd(world, "/script", 50, 3).wait().lossless()
+    assert world.status("script")["accepted conn"] == 50
+    family = [p for pid, _, _ in daemon.children(world.ganger.pid)
+              for p in (pid, *(child for child, _, _ in daemon.children(pid)))]
+    pending = Pending(world, "script", f"sleep={SLEEP}&note={world.notes}/s")
+    wait_for(lambda: (world.notes / "s").exists(), what="it is in hand")
+    world.ganger.process.kill()
+    world.ganger.process.wait()
+    assert pending.result().slept >= SLEEP
+    wait_for(lambda: not [p for p in family if daemon.alive(p)], what="they leave with the master")
+
+
 # ---- a request in hand is finished -----------------------------------------------------------------
 
 # tests/flow/test_uninterrupted.py: through a stop, recycling and shrinking.
