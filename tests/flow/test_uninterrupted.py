@@ -118,13 +118,14 @@ def test_recycling_of_a_cgi_worker(world):
 
 
 def grow(world, names):
-    """Requests until each pool has started workers.  One that serves many at once takes many."""
+    """Requests until each pool has started two workers, which is one more than it keeps while one is busy.
+    A program that makes a thread for each connection may take all that come at once."""
     before = {name: world.status(name)["spawned"] for name in names}
-    for _ in range(20):
+    for _ in range(50):
         crowd = [Pending(world, name, "ok&sleep=200" if name == "cgi" else "sleep=200")
                  for name in names for _ in range(28 if name in ("threads", "flup") else 7)]
         assert {one.result(60).status for one in crowd} == {200}
-        names = [name for name in names if world.status(name)["spawned"] == before[name]]
+        names = [name for name in names if world.status(name)["spawned"] < before[name] + 2]
         if not names:
             return
     raise AssertionError(f"{names} do not grow")
