@@ -55,10 +55,6 @@ def under_load(world, query, clients, action):
     return sum(x.done for x in loads), sum(x.lost for x in loads), sum((x.wrong for x in loads), [])
 
 
-def at_strength(world, count, pool="web"):
-    return lambda: len(world.workers(pool)) == count
-
-
 def test_C01_kill_busy_workers_under_load(served):
     kills = 0
     refilled = []
@@ -111,9 +107,10 @@ def test_C01_a_killed_workers_program_dies_with_it(served):
 def test_C02_kill_idle_workers(served):
     served.ask("ok")
     for _ in range(60 if not daemon.LONG else 1200):
-        victims = served.workers("web")
-        os.kill(random.choice(victims), signal.SIGKILL)
-        daemon.wait_for(at_strength(served, 4))
+        victim = random.choice(served.workers("web"))
+        os.kill(victim, signal.SIGKILL)
+        daemon.wait_for(lambda v=victim: v not in served.workers("web") and
+                        len(served.workers("web")) == 4, what="the gang is at strength again")
         assert served.ask("ok&out=x").body == b"x"
 
 
