@@ -120,7 +120,7 @@ def test_kept_nginx_connections_never_make_a_third_client_wait(web):
                 list(pool.map(lambda i: fetch(nginx.url(f"/keep?sleep=50&ok&out={i}")), range(8)))
         # nginx now holds several idle connections; one worker becomes busy on one of them.
         slow = threading.Thread(target=fetch, args=(
-            nginx.url(f"/keep?note={web.notes}/slow&until={web.notes}/go&ok"),))
+            nginx.url(f"/keep?note={web.notes}/slow&until={web.notes}/go&ok"), None, None, 120))
         slow.start()
         daemon.wait_for((web.notes / "slow").exists)
         for i in range(20):
