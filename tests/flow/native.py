@@ -26,6 +26,11 @@ SANITIZED = daemon.ASAN
 SLACK = 4.0 if SANITIZED else 1.0
 
 
+def crowding():
+    """How many times as much as its processors can do the machine has had to do in the last minute."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 class Reply:
     def __init__(self, status, body, headers, took):
         self.status, self.body, self.headers, self.took = status, body, headers, took
