@@ -394,6 +394,67 @@ static void test_a_library_that_stays_silent(void **unused)
     end(&w);
 }
 
+static void test_children_that_accept(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin(&w, CATCH, PROGRAM("exit 0"));
+    UNTIL(&w, strstr(w.lines, "up|") != NULL);
+    is(&w, BOARD_SHIM_FORKED, BOARD_WORKER_STARTING, 0);
+    UNTIL(&w, gang_serving(w.gang) == 1);
+    assert_non_null(strstr(w.said, "unset PHP_FCGI_CHILDREN"));
+    assert_int_equal(atomic_load(&slot(&w)->opaque), 1);
+    end(&w);
+}
+
+/* A worker that is to be replaced, whose successor never gets ready. */
+static void begin_due(struct world *w)
+{
+    begin(w, CATCH "pm.max_requests = 1\n", PROGRAM("exit 0"));
+    UNTIL(w, strstr(w->lines, "up|") != NULL);
+    is(w, BOARD_SHIM_ACCEPTING, BOARD_WORKER_IDLE, 0);
+    UNTIL(w, gang_serving(w->gang) == 1);
+    atomic_store(&slot(w)->requests, 5);
+    w->skew += CLOCK_SEC;
+    UNTIL(w, gang_alive(w->gang) == 2);
+}
+
+static void test_a_stop_asks_those_that_are_due(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin_due(&w);
+    gang_stop(w.gang, GANG_STOP_DRAIN, now(&w));
+    for (int i = 0; i < 20; i++) {
+        w.skew += CLOCK_SEC;
+        (void)turn(&w, 1);
+    }
+    UNTIL(&w, gang_alive(w.gang) == 0);
+    end(&w);
+}
+
+static void test_what_a_leaving_worker_says_is_not_believed_for_ever(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    for (int liar = 0; liar < 2; liar++) {
+        begin_due(&w);
+        is(&w, BOARD_SHIM_ACCEPTING, BOARD_WORKER_BUSY, 1);
+        atomic_store(&(slot(&w) + 1)->shim, BOARD_SHIM_ACCEPTING);
+        UNTIL(&w, atomic_load(&slot(&w)->drain) == 1);
+        for (int i = 0; i < 20; i++) {
+            atomic_fetch_add(&slot(&w)->accepted, (uint64_t)liar);
+            w.skew += 10 * CLOCK_SEC;
+            (void)turn(&w, 1);
+        }
+        assert_int_equal(strstr(w.said, "has not left in time") != NULL, liar);
+        end(&w);
+    }
+}
+
 static void test_a_time_limit(void **unused)
 {
     struct world w;
@@ -453,6 +514,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_asked_again_then_made_to),
         cmocka_unit_test(test_a_worker_that_never_accepted_has_nothing_to_lose),
         cmocka_unit_test(test_a_library_that_stays_silent),
+        cmocka_unit_test(test_children_that_accept),
+        cmocka_unit_test(test_a_stop_asks_those_that_are_due),
+        cmocka_unit_test(test_what_a_leaving_worker_says_is_not_believed_for_ever),
         cmocka_unit_test(test_a_time_limit),
     };
     char name[128];
