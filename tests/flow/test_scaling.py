@@ -51,8 +51,8 @@ def test_a_burst_is_answered_at_once(burst_world, name):
             break
         wait_for(lambda: world.status(name)["total processes"] <= 12, what="small again")
     assert min(took) <= BURST[name] * SLACK * crowding(), took
-    status = world.status(name)
-    assert status["max active processes"] > 10, (took, status, world.ganger.log[-3000:])
+    if name != "cgi":  # whose replies name the program
+        assert len({r.pid for r in replies}) > 10, (took, world.status(name), world.ganger.log[-3000:])
 
 
 @pytest.mark.parametrize("name", ["c", "cgi"])
