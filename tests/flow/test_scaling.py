@@ -2,7 +2,6 @@
 """Gangs grow in the moment in which they must, and shrink to what was needed."""
 
 import os
-import threading
 import time
 
 import pytest
@@ -82,34 +81,7 @@ def test_an_ondemand_pool_starts_as_many_as_wait(world):
     assert 4 <= world.status("c")["total processes"] <= 20
 
 
-def test_light_traffic_does_not_keep_a_large_gang(world):
-    """The kernel hands connections round: no single worker is idle for long, and yet 45 are not needed."""
-    timeout = 10.0 if LONG else 2.0
-    world.add("c", pm="dynamic", pm__max_children=60, pm__start_servers=2, pm__min_spare_servers=2,
-              pm__max_spare_servers=5, pm__process_idle_timeout=f'"{timeout:.0f}s"').start()
-    wait_for(lambda: world.status("c")["idle processes"] >= 2, what="it serves")
-    while world.status("c")["total processes"] < 50:
-        assert {r.status for r in salvo(world, "c", "sleep=300", 50)} == {200}
-    ended = time.monotonic()
-    stop = threading.Event()
-
-    def light():
-        while not stop.wait(0.1):
-            assert world.direct("c").status == 200
-    thread = threading.Thread(target=light, daemon=True)
-    thread.start()
-    try:
-        wait_for(lambda: world.status("c")["total processes"] <= 6, timeout + 20, "back to its spares")
-        took = time.monotonic() - ended
-        assert took <= timeout * 1.25 + 2 * SLACK * crowding(), took
-        assert took >= timeout * 0.5, "it did not wait to see whether the burst comes again"
-        for _ in range(20):
-            assert 2 <= world.status("c")["total processes"] <= 6
-            time.sleep(0.02)
-    finally:
-        stop.set()
-        thread.join()
-
+# tests/flow/test_light_traffic.py: and back to the spares while a little is to be done.
 
 def test_steady_traffic_does_not_make_the_gang_flap(world):
     world.add("c", pm="dynamic", pm__max_children=30, pm__start_servers=4, pm__min_spare_servers=2,
