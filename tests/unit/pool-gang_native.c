@@ -257,7 +257,8 @@ static void test_the_masters_environment(void **unused)
     (void)unused;
     assert_int_equal(setenv("NOTIFY_SOCKET", "/x", 1), 0);
     assert_int_equal(setenv("GANGER_TEST", "kept", 1), 0);
-    begin(&w, CATCH "clear_env = no\n", "tr '\\0' '\\n' </proc/$$/environ\necho over\nsleep 60\n");
+    begin(&w, CATCH "clear_env = no\n",
+          "tr '\\0' '\\n' </proc/$$/environ\necho over\nexec sleep 60\n");
     UNTIL(&w, strstr(w.lines, "over") != NULL);
     assert_non_null(strstr(w.lines, "-1:GANGER_TEST=kept|"));
     assert_null(strstr(w.lines, "NOTIFY_SOCKET"));
@@ -274,7 +275,7 @@ static void test_output_is_logged_when_asked_for(void **unused)
     assert_string_equal(w.lines, "");
     assert_non_null(strstr(gang_reason(w.gang), "its last words: secret"));
     end(&w);
-    begin(&w, CATCH "decorate_workers_output = no\n", "echo plain; sleep 60\n");
+    begin(&w, CATCH "decorate_workers_output = no\n", "echo plain; exec sleep 60\n");
     UNTIL(&w, strcmp(w.lines, "-2:plain|") == 0);
     end(&w);
 }
