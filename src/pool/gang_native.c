@@ -20,7 +20,7 @@
 #define OPAQUE_READY (200 * CLOCK_MSEC)
 /* How often to look whether a worker is ready, should its ring be lost: a quarter of the time that it
  * has taken so far, within these. */
-#define READY_EVERY_MIN (10 * CLOCK_MSEC)
+#define READY_EVERY_MIN (2 * CLOCK_MSEC)
 #define READY_EVERY_MAX (50 * CLOCK_MSEC)
 #define BUSY_EVERY_MAX CLOCK_SEC
 
