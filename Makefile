@@ -233,8 +233,9 @@ endif
 
 # Kept apart from the rest: what runs under valgrind takes long, and these prove nothing there.
 # valgrind 3.19 knows no pidfds and no close_range, and runs one thread at a time.
-VALGRIND_SKIP := pool-gang_freeze host-inherit host-successor host-spawn host-spawn_exec host-spawn_fail host-socket_race pool-gang \
-	pool-gang_native pool-gang_queue pool-gang_sizing pool-policy_history
+VALGRIND_SKIP := host-inherit host-process host-socket_race host-spawn host-spawn_exec host-spawn_fail \
+	host-successor master-reap pool-gang pool-gang_freeze pool-gang_native pool-gang_queue \
+	pool-gang_sizing pool-policy_history
 
 C_FILES := $(sort $(wildcard src/*.[ch] src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/tools/*.[ch]))

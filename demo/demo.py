@@ -203,6 +203,11 @@ class Demo:
         while True:
             with socket.socket(family, socket.SOCK_STREAM) as probe:
                 if probe.connect_ex(address) == 0:
+                    if family == socket.AF_INET:
+                        # nginx listens before it minds signals; when it answers it does both.
+                        probe.settimeout(READY_SECONDS)
+                        probe.sendall(b"HEAD / HTTP/1.0\r\n\r\n")
+                        probe.recv(1)
                     return
             for name, process in self.running:
                 if process.poll() is not None:

@@ -109,6 +109,7 @@ enum board_shim { /* how far the preloaded library has come in a native worker *
                   BOARD_SHIM_NONE = 0,
                   BOARD_SHIM_ALIVE = 1,     /* its constructor has run */
                   BOARD_SHIM_ACCEPTING = 2, /* the program waits for connections on descriptor 0 */
+                  BOARD_SHIM_FORKED = 3,    /* not it does so, but children that it has forked */
 };
 
 struct board_slot {
@@ -118,7 +119,7 @@ struct board_slot {
     _Atomic int32_t pid;                      /* for display; the master keeps its own */
     _Atomic uint32_t opaque; /* 1: a native program that no shim can enter; its lines stay empty */
     _Atomic uint64_t start_time; /* wall clock microseconds */
-    _Atomic uint64_t ring_at;    /* ring, whatever else, when `requests` reaches it; 0: never */
+    _Atomic uint64_t ring_at;    /* ring, whatever else, once `requests` is as many; 0: never */
     /* ---- worker's lines ---- */
     _Alignas(64) _Atomic uint32_t state; /* enum board_worker_state */
     _Atomic uint32_t active;             /* requests (own worker) or connections (shim) in hand */

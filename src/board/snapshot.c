@@ -52,6 +52,8 @@ static enum board_shim read_shim(const struct board_slot *slot)
         return BOARD_SHIM_ALIVE;
     case BOARD_SHIM_ACCEPTING:
         return BOARD_SHIM_ACCEPTING;
+    case BOARD_SHIM_FORKED:
+        return BOARD_SHIM_FORKED;
     default:
         return BOARD_SHIM_NONE;
     }

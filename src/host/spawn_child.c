@@ -57,7 +57,8 @@ BARE static __attribute__((noreturn)) void fail(const struct spawn_child *c, enu
 BARE static int set_signals(void)
 {
     /* All zero bits mean SIG_DFL, no flags, empty mask in every architecture's kernel layout.
-     * Raw, because glibc refuses to touch the two signals it keeps for itself. */
+     * Raw, because glibc refuses to touch the two signals it keeps for itself.  CLONE_CLEAR_SIGHAND
+     * is no substitute: it leaves alone what is ignored, which exec would hand on. */
     const uint64_t by_default[8] = {0};
     for (int number = 1; number <= SIGNAL_LAST; number++) {
         if (number == SIGKILL || number == SIGSTOP)

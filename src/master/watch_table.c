@@ -58,10 +58,8 @@ static void limit_rate(sd_event_source *source, enum gang_watch_kind kind)
 {
     static const unsigned bursts[] = {
         [GANG_WATCH_BELL] = 200, /* scaling waits for it; all rings are read at once */
-        [GANG_WATCH_REPORT] = 20,
-        [GANG_WATCH_CHANNEL] = 20,
-        [GANG_WATCH_OUTPUT] = 5,
-        [GANG_WATCH_LISTEN] = 50,
+        [GANG_WATCH_REPORT] = 20, [GANG_WATCH_CHANNEL] = 20,
+        [GANG_WATCH_OUTPUT] = 5,  [GANG_WATCH_LISTEN] = 50,
     };
 
     (void)sd_event_source_set_ratelimit(source, 100 * CLOCK_MSEC, bursts[kind]);

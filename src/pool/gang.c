@@ -255,8 +255,11 @@ enum lifecycle_action gang_event(struct gang *g, struct worker *w, enum lifecycl
     case LIFECYCLE_DO_GIVE_UP:
         if (gang_queue_is_shedder(g, w))
             break;
-        gang_set_reason(g, "a worker was not ready within %llu seconds",
-                        (unsigned long long)(WORKER_START_TIMEOUT / CLOCK_SEC));
+        gang_set_reason(g, "a worker was not ready within %llu seconds%s",
+                        (unsigned long long)(WORKER_START_TIMEOUT / CLOCK_SEC),
+                        w->native.is ? ": it waited for no connection (a script has to start the "
+                                       "program by exec, or with GANGER_SHIM_INHERIT=1 in env)"
+                                     : "");
         gang_start_failed(g, now);
         break;
     default:

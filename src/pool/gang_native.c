@@ -29,7 +29,7 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static void turn_opaque(struct gang *g, struct worker *w)
+static void turn_opaque(struct gang *g, struct worker *w, const char *why)
 {
     unsigned suppressed = 0;
 
@@ -37,9 +37,9 @@ static void turn_opaque(struct gang *g, struct worker *w)
     board_slot_set_opaque(g->board, w->slot);
     if (log_limit_pass(&g->opaques, w->native.warm, 1, &suppressed))
         gang_say(g, LOG_LEVEL_WARNING,
-                 "worker %d is opaque: ganger's library did not start in it; it is asked to leave "
-                 "by stop_signal at whatever moment, and nobody knows whether it is busy",
-                 (int)w->pid);
+                 "worker %d is opaque: %s; it is asked to leave by stop_signal at whatever moment, "
+                 "and nobody knows whether it is busy",
+                 (int)w->pid, why);
 }
 
 static uint64_t await_ready(struct gang *g, struct worker *w, uint64_t now)
@@ -55,11 +55,15 @@ static uint64_t await_ready(struct gang *g, struct worker *w, uint64_t now)
             (void)gang_event(g, w, LIFECYCLE_READY, now);
             return CLOCK_NEVER;
         }
-        if (shim == BOARD_SHIM_ALIVE || age < SHIM_SILENCE)
+        if (shim != BOARD_SHIM_FORKED && (shim == BOARD_SHIM_ALIVE || age < SHIM_SILENCE))
             return now + (age / 4 < READY_EVERY_MIN   ? READY_EVERY_MIN
                           : age / 4 > READY_EVERY_MAX ? READY_EVERY_MAX
                                                       : age / 4);
-        turn_opaque(g, w);
+        turn_opaque(g, w,
+                    shim == BOARD_SHIM_FORKED
+                        ? "children that it forks take the connections; leave the forking to "
+                          "pm.max_children (php-cgi: unset PHP_FCGI_CHILDREN)"
+                        : "ganger's library did not start in it");
     }
     if (age < OPAQUE_READY)
         return w->native.warm + OPAQUE_READY;

@@ -8,6 +8,9 @@
 #include <string.h>
 #include "base/clock.h"
 
+/* A worker that was asked to leave: how often it may be found to have accepted more. */
+#define DRAIN_CHANGES_MAX 8
+
 void gang_count_process(struct gang *g, int difference)
 {
     if (g->context->processes != NULL && g->pool->kind != CONF_KIND_STATUS)
@@ -81,16 +84,16 @@ static void replace(struct gang *g, uint32_t count, uint64_t now)
     }
 }
 
-/* Ask `count` workers to leave that are not.  The last slots first, so that the gang stays together
- * at the front. */
+/* Ask `count` workers to leave that are not due (in a stop all are asked alike, whatever they say
+ * they have answered).  The last slots first, so that the gang stays together at the front. */
 static void retire(struct gang *g, uint32_t count, uint64_t now)
 {
     for (unsigned rank = 0; rank < RANKS && count > 0; rank++) {
         for (uint32_t i = g->posts; i > 0 && count > 0; i--) {
             struct worker *w = &g->workers[i - 1];
 
-            if ((!worker_pending(w) && w->state != LIFECYCLE_SERVING) || w->due != RECYCLE_NO ||
-                (unsigned)rank_of(g, w) != rank)
+            if ((!worker_pending(w) && w->state != LIFECYCLE_SERVING) ||
+                (w->due != RECYCLE_NO && !g->stopping) || (unsigned)rank_of(g, w) != rank)
                 continue;
             (void)gang_event(g, w, LIFECYCLE_DRAIN, now);
             count--;
@@ -125,12 +128,21 @@ static void obey(struct gang *g, const struct policy_input *in, const struct pol
 /*
  * process_control_timeout is how long a stop may take.  A worker that is to leave because the pool
  * shrinks or replaces it has all the time that its request may take; only when it has none in hand
- * and stays all the same does the ladder begin.
+ * and stays all the same does the ladder begin.  What it has in hand is its own word: one that goes on
+ * accepting, or whose slot says something else each time, is not believed for ever.
  */
-static bool may_finish(const struct gang *g, const struct worker *w)
+static bool may_finish(const struct gang *g, struct worker *w)
 {
-    return (!g->stopping || g->retiring) && w->state == LIFECYCLE_DRAINING &&
-           board_snapshot_slot(g->board, w->slot).active > 0;
+    if ((g->stopping && !g->retiring) || w->state != LIFECYCLE_DRAINING)
+        return false;
+    struct board_glance glance = board_snapshot_slot(g->board, w->slot);
+    if (glance.active == 0)
+        return false;
+    if (glance.accepted != w->drain_accepted) {
+        w->drain_accepted = glance.accepted;
+        w->drain_changes++;
+    }
+    return w->drain_changes <= DRAIN_CHANGES_MAX;
 }
 
 static void pass_deadlines(struct gang *g, uint64_t now)

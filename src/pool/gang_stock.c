@@ -38,6 +38,10 @@ static void judge(const struct gang *g, struct worker *w, const struct board_gla
         w->due = RECYCLE_REQUESTS;
     else if (measure && is_large(g, w, glance, now))
         w->due = RECYCLE_MEMORY;
+    /* It has been heard.  Until it leaves it may answer thousands: they would all wake us, and take
+     * the processor from its successor. */
+    if (w->due != RECYCLE_NO)
+        board_slot_set_ring_at(g->board, w->slot, 0);
 }
 
 void gang_stock_recycled(struct gang *g, const struct worker *w)

@@ -56,6 +56,8 @@ int worker_start(struct worker *w, const struct plan *plan, const struct ports *
     w->serial = serial;
     w->started = now;
     w->drain_unsent = false;
+    w->drain_changes = 0;
+    w->drain_accepted = 0;
     w->refused = false;
     w->fed = 0;
     w->settings_unsent = false;

@@ -44,15 +44,17 @@ struct worker {
     int report; /* spawn's report pipe; -1 once the exec is known */
     int channel;
     struct output output;
-    uint64_t started;       /* monotonic */
-    uint64_t deadline;      /* monotonic, CLOCK_NEVER when there is none */
-    bool drain_unsent;      /* the channel was full when it was asked to leave */
-    bool refused;           /* its exec failed, and the gang's reason says why */
-    enum recycle_cause due; /* to be replaced, and why */
-    uint32_t recycle_at;    /* when it has answered so many requests; 0: never */
-    uint64_t fed;           /* status workers: what it knows of the feed (pool/feed.h) */
-    bool settings_unsent;   /* it has yet to be told of new settings */
-    int level_unsent;       /* and of a new log level; -1: not */
+    uint64_t started;        /* monotonic */
+    uint64_t deadline;       /* monotonic, CLOCK_NEVER when there is none */
+    bool drain_unsent;       /* the channel was full when it was asked to leave */
+    unsigned drain_changes;  /* how often it was found, while draining … */
+    uint64_t drain_accepted; /* … to have accepted more than this */
+    bool refused;            /* its exec failed, and the gang's reason says why */
+    enum recycle_cause due;  /* to be replaced, and why */
+    uint32_t recycle_at;     /* when it has answered so many requests; 0: never */
+    uint64_t fed;            /* status workers: what it knows of the feed (pool/feed.h) */
+    bool settings_unsent;    /* it has yet to be told of new settings */
+    int level_unsent;        /* and of a new log level; -1: not */
     struct worker_native native;
 };
 

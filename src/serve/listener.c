@@ -29,6 +29,7 @@
 #include "serve/connection.h"
 #include "serve/crowd.h"
 #include "serve/listener.h"
+#include "serve/orders.h"
 
 #define PAUSE_MIN (100 * CLOCK_MSEC)
 #define PAUSE_MAX (1 * CLOCK_SEC)
@@ -194,9 +195,11 @@ static void welcome(struct worker *w, int fd, bool local, const char *peer)
     if (c == NULL)
         return;
     c->fin = (state.revents & POLLRDHUP) != 0;
+    if (w->options.kind == OPTIONS_STATUS)
+        orders_hear(w); /* a board told of before the client came is not unknown to it */
     if (state.revents & POLLIN)
         connection_receive(c);
-    else
+    else if (w->listener != NULL)
         expect_request(w, c);
     connection_settle(c);
 }

@@ -133,14 +133,18 @@ int orders_open(struct worker *w, struct error *err)
     return 0;
 }
 
+void orders_hear(struct worker *w)
+{
+    while (w->channel >= 0 && w->orders != NULL && hear(w))
+        ;
+}
+
 void orders_ready(struct worker *w)
 {
     struct channel_message m = {.word = CHANNEL_READY};
 
-    /* Whoever hears that we are ready may ask at once: first take what has been told us already, the
-     * boards above all, however many there are. */
-    while (hear(w))
-        ;
+    /* Whoever hears that we are ready may ask at once: first the boards, however many there are. */
+    orders_hear(w);
     (void)channel_send(w->channel, &m, -1);
 }
 

@@ -9,6 +9,9 @@
 
 /* Watch channel and signals.  0 or negative. */
 int orders_open(struct worker *w, struct error *err);
+/* Take what has been said already, without waiting: who asks next may know of it.  The worker may be
+ * leaving afterwards. */
+void orders_hear(struct worker *w);
 /* Tell the master that we accept. */
 void orders_ready(struct worker *w);
 void orders_close(struct worker *w);

@@ -39,6 +39,7 @@ static inline void accept_leave(void)
 {
     atomic_fetch_sub(&shim.waiting, 1);
     shim_mine.inside = false;
+    shim_mine.waits = false; /* a jump out of a handler has left it set */
 }
 
 /* A connection has come: enter it, look at the drain, hand it on.  False: its client is gone. */
@@ -107,6 +108,7 @@ static int accept_counted(int fd, __SOCKADDR_ARG address, socklen_t *length, int
 
 SHIM_EXPORT int accept(int fd, __SOCKADDR_ARG address, socklen_t *restrict length)
 {
+    marks_forked(shim_forked() && marks_look(fd) == MARK_LISTENER);
     if (!shim_alive() || marks_look(fd) != MARK_LISTENER) {
         return next()->accept(fd, address, length);
     }
@@ -115,6 +117,7 @@ SHIM_EXPORT int accept(int fd, __SOCKADDR_ARG address, socklen_t *restrict lengt
 
 SHIM_EXPORT int accept4(int fd, __SOCKADDR_ARG address, socklen_t *restrict length, int flags)
 {
+    marks_forked(shim_forked() && marks_look(fd) == MARK_LISTENER);
     if (!shim_alive() || marks_look(fd) != MARK_LISTENER) {
         return next()->accept4(fd, address, length, flags);
     }

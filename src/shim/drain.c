@@ -37,6 +37,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/single_threaded.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -76,10 +77,11 @@ void drain_kick(void)
     errno = keep;
 }
 
-/* That a system call comes back is all that is wanted.  In a thread that was hit while the process
- * holds a connection it must not happen twice: the thread goes on with the signal blocked.  So does
- * one that waits for its turn to accept (behind the mutex that many programs have there): the kernel
- * would choose it again and again, and never the one that sits inside. */
+/* That a system call comes back is all that is wanted.  In a thread that was hit while it may be serving
+ * it must not happen twice: the thread goes on with the signal blocked.  So does one that waits for
+ * its turn to accept (behind the mutex that many programs have there): the kernel would choose it
+ * again and again, and never the one that sits inside.  A thread that waits for connections stays
+ * open: the signal may have come a moment before the system call that it is to end. */
 static void on_drain(int number, siginfo_t *info, void *context)
 {
     ucontext_t *interrupted = context;
@@ -90,13 +92,12 @@ static void on_drain(int number, siginfo_t *info, void *context)
         return;
     }
     shim_mine.signals++;
-    if (shim.master != 0 && getppid() != shim.master) {
-        drain_orphaned();
-    }
+    drain_look();
     if (shim_drain_wanted()) {
-        bool astray = !shim_mine.inside && !shim_mine.polls;
+        bool waits = shim_mine.inside || shim_mine.waits;
+        bool astray = !waits && !shim_mine.polls;
 
-        if (astray || atomic_load(&shim.open) != 0) {
+        if (astray || (!waits && atomic_load(&shim.open) != 0)) {
             (void)sigaddset(&interrupted->uc_sigmask, number);
             shim_mine.open = false;
         }
@@ -116,12 +117,30 @@ static void drain_mask(int how)
     errno = keep;
 }
 
+/* Until the program waits for connections it holds none, and may end at once when the master dies (one
+ * that lets children serve never does anything else).  Said anew then: the kernel forgets it when the
+ * program changes its user. */
+static void drain_at_death(int number)
+{
+    int keep = errno;
+
+    if (shim.master != 0) {
+        (void)prctl(PR_SET_PDEATHSIG, number);
+    }
+    errno = keep;
+}
+
 int drain_install(void)
 {
     struct sigaction action = {.sa_sigaction = on_drain, .sa_flags = SA_ONSTACK | SA_SIGINFO};
+    int stop = shim.stop_signal != 0 ? shim.stop_signal : SIGTERM;
 
     sigfillset(&action.sa_mask);
     drain_mask(SIG_BLOCK);
+    drain_at_death(stop);
+    if (shim.master != 0 && getppid() != shim.master) {
+        (void)kill(getpid(), stop);
+    }
     return next()->sigaction(shim.drain_signal, &action, NULL);
 }
 
@@ -139,7 +158,16 @@ static void drain_ready(void)
         }
     }
     atomic_store_explicit(&shim.slot->shim, BOARD_SHIM_ACCEPTING, memory_order_release);
-    /* It may have died while nobody here could hear of it. */
+    count_ring();
+    drain_at_death(shim.drain_signal);
+    errno = keep;
+    drain_look(); /* it may have died while nobody here could hear of it */
+}
+
+void drain_look(void)
+{
+    int keep = errno;
+
     if (shim.master != 0 && getppid() != shim.master) {
         drain_orphaned();
     }
@@ -254,6 +282,7 @@ bool drain_poll(void)
         }
     }
     if (atomic_load(&shim.waiting) != 0) {
+        drain_close(); /* or the kernel may choose this thread again, and never the one inside */
         drain_kick();
         return false;
     }

@@ -59,6 +59,15 @@ enum mark marks_look(int fd)
     return mark;
 }
 
+void marks_forked(bool here)
+{
+    uint32_t alive = BOARD_SHIM_ALIVE;
+
+    if (here && atomic_load_explicit(&shim.slot->shim, memory_order_relaxed) == alive) {
+        (void)atomic_compare_exchange_strong(&shim.slot->shim, &alive, BOARD_SHIM_FORKED);
+    }
+}
+
 void marks_forget(unsigned first, unsigned last)
 {
     unsigned most = atomic_load_explicit(&highest, memory_order_relaxed);

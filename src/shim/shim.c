@@ -158,6 +158,9 @@ static bool start_settings(const char *settings)
     shim.stop_signal = (int)stop;
     shim.drain_signal = (int)drain;
     shim.master = (pid_t)(master > 0 && master < INT32_MAX ? master : 0);
+    if (shim.inherit && shim.master != 0) {
+        shim.master = getppid(); /* perhaps a script, that leaves when the master does */
+    }
     shim.hangups = start_setting(settings, "hup") != 0;
     return start_map(shim.board, shim.slots, shim.own) &&
            (generation <= 0 || (long)shim.slot->generation == generation);

@@ -75,6 +75,7 @@ struct shim_mine {
     uint32_t signals;  /* drain signals that came here: what they interrupted goes on */
     bool open;         /* the drain signal may come */
     bool inside;       /* in accept(), or on its way */
+    bool waits;        /* in poll() or its like for connections, or on its way */
     bool polls;        /* has waited for connections by poll() or its like */
     bool told;         /* has been sent back from accept() since the stop signal was raised */
     uint64_t accepted; /* kernel ticks when it accepted last, 0: never */
@@ -90,6 +91,12 @@ extern _Thread_local struct shim_mine shim_mine __attribute__((tls_model("initia
 static inline bool shim_alive(void)
 {
     return likely(shim.page != NULL) && likely(shim.page->alive);
+}
+
+/* In a child that the slot's process has forked. */
+static inline bool shim_forked(void)
+{
+    return unlikely(shim.page != NULL) && !shim.page->alive;
 }
 
 /* As shim_alive(), and no child of vfork(): asks the kernel once vfork() was called. */
@@ -111,6 +118,9 @@ enum mark marks_get(int fd);
 enum mark marks_set(int fd, enum mark mark);
 /* The mark; of an unknown descriptor, whether it is the listening socket (one fstat()). */
 enum mark marks_look(int fd);
+/* `here`: a child that the program has forked comes to wait for connections.  If the program itself
+ * never did, say so: nothing else would. */
+void marks_forked(bool here);
 /* Forget connections among first … last, which are closed. */
 void marks_forget(unsigned first, unsigned last);
 /* Forget connections that were closed behind our back. */
@@ -127,6 +137,8 @@ void count_again(int fd);
 void count_end(void);
 /* The program waits for connections: idle, unless it holds one. */
 void count_idle(void);
+/* Ring the doorbell. */
+void count_ring(void);
 
 /* ---- drain.c ---- */
 enum drain_turn {
@@ -137,8 +149,10 @@ enum drain_turn {
 int drain_install(void);
 /* This thread waits for connections: it may get the drain signal from now on. */
 void drain_open(void);
-/* The same, after drain_accept(). */
+/* The same, whatever we believe about it. */
 void drain_open_again(void);
+/* Nobody can say that no signal was lost: is the master still there? */
+void drain_look(void);
 /* This thread serves: no drain signal may reach it. */
 void drain_close(void);
 /* The drain is on and this thread has come to accept on `fd`. */

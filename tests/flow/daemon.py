@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import pwd
+import random
 import re
 import select
 import shutil
@@ -24,7 +25,9 @@ BUILD = pathlib.Path(os.environ.get("GANGER_BUILD", ROOT / "build")).resolve()
 ASAN = (BUILD / "ganger-worker").exists() and b"__asan_init" in (BUILD / "ganger-worker").read_bytes()
 LONG = bool(os.environ.get("LONG"))
 # Sanitizers and two busy cores: deadlines that are not the subject of a test are generous.
-PATIENCE = 20.0
+PATIENCE = 30.0
+# The most that anything at once may take there.  What it is told from would take a minute or for ever.
+AT_ONCE = 15.0
 TERM = signal.SIGTERM  # `signal` is a method below
 
 
@@ -38,6 +41,27 @@ def wait_for(condition, timeout=PATIENCE, what="condition"):
         if time.monotonic() > deadline:
             raise AssertionError(f"not in {timeout} s: {what}")
         time.sleep(0.005)
+
+
+def free_port(host="127.0.0.1"):
+    """A port that is free now, and that the kernel gives to no client: below the ephemeral ones."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for _ in range(1000):
+        with socket.socket(family) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                s.bind((host, random.randrange(10000, 32000)))
+                return s.getsockname()[1]
+    raise AssertionError(f"no free port on {host}")
+
+
+def listening(path):
+    """True when somebody listens on the unix socket `path`: its name is there a moment before."""
+    for line in open("/proc/net/unix", encoding="utf-8", errors="replace"):
+        words = line.split(None, 7)
+        if len(words) == 8 and words[7].rstrip("\n") == str(path) and words[3] == "00010000":
+            return True
+    return False
 
 
 def alive(pid):
@@ -253,9 +277,7 @@ class Nginx:
     def __init__(self, folder, server, upstreams=""):
         self.folder = folder.path / "nginx"
         self.folder.mkdir(mode=0o755, exist_ok=True)
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         user = "user www-data;" if os.geteuid() == 0 else ""
         self.conf = self.folder / "nginx.conf"
         self.conf.write_text(f"""
@@ -278,7 +300,7 @@ http {{
             if self.process.poll() is not None:
                 raise AssertionError((self.folder / "error.log").read_text())
             with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection(("127.0.0.1", self.port), PATIENCE).close()
                 return True
         wait_for(up, what="nginx")
 

@@ -16,7 +16,7 @@ RESPONDER, AUTHORIZER, FILTER = 1, 2, 3
 KEEP = 1
 COMPLETE, CANT_MPX, OVERLOADED, UNKNOWN_ROLE = range(4)
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 
 def record(type_, id_, content=b"", pad=0, version=1, reserved=0):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Native FastCGI programs behind nginx, and a crowd of clients that counts exactly.
 
-Every program of tests/tools answers alike: "pid=PID slept=MS\\n", then the request's body when the
-query has `cat`.  The query: sleep=MS (slept once: a signal that cuts it short shows in `slept`), note=PATH
-(the pid is appended to that file before the sleep), grow=BYTES (memory kept), cat.
+Every program of tests/tools answers alike: "pid=PID slept=MS\\n", then when the process was started if
+the query has `born`, then the request's body if it has `cat`.  The query: sleep=MS (slept once: a signal
+that cuts it short shows in `slept`), note=PATH (the pid is appended to that file before the sleep),
+grow=BYTES (memory kept), born, cat.
 """
 
 import collections
@@ -20,9 +21,14 @@ import daemon
 import fcgi
 
 PHP = "/usr/bin/php-cgi"
-SANITIZED = os.path.basename(str(daemon.BUILD)) == "asan" or "asan" in str(daemon.BUILD)
+SANITIZED = daemon.ASAN
 # Where time is the subject it is measured on the release build; sanitizers get this much more.
 SLACK = 4.0 if SANITIZED else 1.0
+
+
+def crowding():
+    """How many times as much as its processors can do the machine has had to do in the last minute."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class Reply:

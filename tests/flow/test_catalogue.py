@@ -2,6 +2,7 @@
 """Every catalogued fault and bad input is a test that carries its row number, or tests/CATALOGUE.md says
 why it cannot be one."""
 
+import functools
 import re
 
 import pytest
@@ -18,6 +19,7 @@ WANTED = numbers("C", range(1, 12), 26, 27, range(33, 45), range(46, 52), range(
     numbers("D", range(1, 102)) + numbers("G", range(1, 64))
 
 
+@functools.cache
 def named_rows():
     """Row numbers in the names of tests: Python functions and cases, and table rows of unit tests."""
     rows = set()
@@ -30,6 +32,7 @@ def named_rows():
     return rows
 
 
+@functools.cache
 def explained_rows():
     text = (ROOT / "tests/CATALOGUE.md").read_text()
     return set(re.findall(r"^\| ([CDG]\d{2,3}) \|", text, re.M))

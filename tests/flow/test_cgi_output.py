@@ -232,7 +232,7 @@ def test_G60_stdout_closed_before_any_write(printer):
 
 
 def test_G61_output_after_the_end_is_dropped(printer):
-    answer = t(printer, "ok&out=body&fork=60000", timeout=8)
+    answer = t(printer, "ok&out=body&fork=60000")
     assert answer.body == b"body"
 
 

@@ -193,9 +193,7 @@ def play(world, seed, seconds, addresses, tally):
 
 
 def test_chaos(web):
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = daemon.free_port()
     text = """
   kind = cgi
   script_root = {"%s"}

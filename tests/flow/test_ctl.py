@@ -364,11 +364,11 @@ def test_a_slow_pipe_is_not_a_slow_application(respond):
     """The clock of --timeout stands while standard input has nothing to give."""
     path = respond(simple())
     reader, writer = os.pipe()
-    child = subprocess.Popen([CTL, "request", path, "-d", "-", "--timeout", "200ms"], stdin=reader,
+    child = subprocess.Popen([CTL, "request", path, "-d", "-", "--timeout", "1500ms"], stdin=reader,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
     os.close(reader)
     with pytest.raises(subprocess.TimeoutExpired):
-        child.wait(0.7)
+        child.wait(2.5)
     os.write(writer, b"late")
     os.close(writer)
     out, err = child.communicate(timeout=20)
@@ -713,7 +713,8 @@ def test_status_of_a_real_ganger(web):
                               '  user = "no-such-user"\n  pm.max_children = 1'))
     web.start()
     assert web.ctl("request", web.web, "/?ok", "--script", web.t).returncode == 0
-    daemon.wait_for(lambda: web.status("web")["requests"] == 1, what="the request is counted")
+    daemon.wait_for(lambda: (row := web.status("web"))["requests"] == 1 and
+                    row["idle processes"] == 2, what="the request is counted, and nobody is busy")
     result = web.ctl("status")
     rows = {line.split()[0]: line.split() for line in result.stdout.splitlines()}
     if web.as_root:
@@ -740,7 +741,7 @@ def php(folder):
     path = str(folder.path / "php.sock")
     child = subprocess.Popen(["php-cgi", "-n", "-d", "log_errors=1", "-b", path],
                              env=environment(PHP_FCGI_CHILDREN="0"), stderr=subprocess.DEVNULL)
-    daemon.wait_for(lambda: os.path.exists(path), what="php-cgi's socket")
+    daemon.wait_for(lambda: daemon.listening(path), what="php-cgi's socket")
     return child, path
 
 
@@ -771,7 +772,7 @@ def test_fcgiwrap(folder):
     child = subprocess.Popen(["/usr/sbin/fcgiwrap", "-s", f"unix:{path}"], env=environment(),
                              stderr=subprocess.DEVNULL)
     try:
-        daemon.wait_for(lambda: os.path.exists(path), what="fcgiwrap's socket")
+        daemon.wait_for(lambda: daemon.listening(path), what="fcgiwrap's socket")
         result = ctl("request", path, "/?q", "--script", script, "-d", "12345")
         assert (result.returncode, result.stdout) == (0, b"q 5\n"), result
         assert ctl("request", path, "/", "--script", "/no/such").returncode == 22

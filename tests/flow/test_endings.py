@@ -8,11 +8,11 @@ from fcgi import Conn, ask, cgi_params, whole
 
 
 def upload(world, query, body):
-    with Conn(world.web, 60) as c:
+    with Conn(world.web, 120) as c:
         sender = threading.Thread(target=c.send, args=(whole(
             cgi_params(world.t, query, "POST"), body),))
         sender.start()
-        answer = c.answer(timeout=60)
+        answer = c.answer(timeout=120)
         sender.join()
     return answer
 
@@ -27,8 +27,8 @@ def test_every_ending_leaves_nothing_behind(served):
     assert (answer.status, answer.body) == (200, b"early")
     answer = upload(served, "ok&spam=300000&length", bytes(500_000))
     assert answer.body == b"x" * 300000 + b"500000\n"
-    assert served.ask("ok&out=a&closeout&sleep=60000", timeout=8).body == b"a"
-    assert served.ask("daemon=60000&ok&out=b", timeout=8).body == b"b"
+    assert served.ask("ok&out=a&closeout&sleep=60000").body == b"a"
+    assert served.ask("daemon=60000&ok&out=b").body == b"b"
     answer = served.ask("err=only this%0a")
     assert answer.status == 502 and b"only this" in answer.stderr
     assert served.ask("raise=11").status == 502
@@ -40,6 +40,6 @@ def test_every_ending_leaves_nothing_behind(served):
     def left():
         return [p for w in served.workers("web") for p, _, _ in daemon.children(w)] + \
             [p for p, comm, _ in daemon.children(served.pid) if comm == "t"]
-    daemon.wait_for(lambda: not left(), 5, "no process is left")
+    daemon.wait_for(lambda: not left(), what="no process is left")
     daemon.wait_for(lambda: {p: daemon.descriptors(p) for p in served.workers("web")} == before,
-                    5, "no descriptor is left, and the workers are the same")
+                    what="no descriptor is left, and the workers are the same")

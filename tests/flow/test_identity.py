@@ -117,7 +117,7 @@ def test_C83_port_in_use_fails_that_pool_alone(web):
         web.stop()
         web.process = None
         web.start("-S", ready=False)
-        assert web.process.wait(10) != 0
+        assert web.process.wait(daemon.PATIENCE) != 0
         web.process = None
 
 
@@ -233,9 +233,7 @@ def test_C84_path_length(web, length):
 
 def test_abstract_and_v6_sockets(web):
     name = f"@ganger-test-{os.getpid()}"
-    with socket.socket(socket.AF_INET6) as s:
-        s.bind(("::1", 0))
-        port = s.getsockname()[1]
+    port = daemon.free_port("::1")
     web.write(pools(web, "", f'{{"{name}", "[::1]:{port}"}}'))
     web.start()
     assert ask(name, web.t, "ok&out=abstract").body == b"abstract"
@@ -249,15 +247,13 @@ def test_tcp_beyond_loopback_needs_allowed_clients(web):
 
 
 def test_C89_allowed_clients(web):
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = daemon.free_port()
     web.write(pools(web, '  listen.allowed_clients = {"127.0.0.2", "127.0.1.0/24"}', f'"0.0.0.0:{port}"'))
     web.start()
 
     def from_(source):
         with socket.socket() as s:
-            s.settimeout(5)
+            s.settimeout(daemon.PATIENCE)
             s.bind((source, 0))
             s.connect(("127.0.0.1", port))
             s.sendall(whole(cgi_params(web.t, "ok&out=in")))

@@ -67,7 +67,8 @@ def test_C60_no_more_processes_is_503(web):
     assert web.workers("web") == [worker]
 
 
-def test_C67_silent_connections_take_no_worker(served):
+def test_C67_silent_connections_take_no_worker(web):
+    served = web.serve(request_params_timeout="60s")
     silent = []
     for _ in range(500):
         try:
@@ -78,22 +79,23 @@ def test_C67_silent_connections_take_no_worker(served):
     for i in range(20):
         started = time.monotonic()
         assert served.ask(f"ok&out={i}").body == str(i).encode()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < daemon.AT_ONCE
     for c in silent:
         c.close()
 
 
-def test_C67_silent_connections_are_closed(served):
-    with Conn(served.web, 15) as c:
-        started = time.monotonic()
-        c.until_closed(12)
-        assert time.monotonic() - started < 12
+def test_C67_silent_connections_are_closed(web):
+    web.serve(request_params_timeout="1s")
+    started = time.monotonic()
+    with Conn(web.web) as c:
+        c.until_closed()
+        assert time.monotonic() - started > 0.9
 
 
 def test_C68_slowloris(web):
     web.serve(request_params_timeout="1s")
     stop = threading.Event()
-    slow = [Conn(web.web, 10) for _ in range(100)]
+    slow = [Conn(web.web) for _ in range(100)]
 
     def drip():
         data = whole(cgi_params(web.t, f"note={web.notes}/slow&ok"))
@@ -110,7 +112,7 @@ def test_C68_slowloris(web):
     try:
         for i in range(20):
             assert web.ask(f"ok&out={i}").body == str(i).encode()
-        daemon.wait_for(lambda: all(c.is_closed() for c in slow), 15, "slow peers are closed")
+        daemon.wait_for(lambda: all(c.is_closed() for c in slow), what="slow peers are closed")
     finally:
         stop.set()
         thread.join()
@@ -127,8 +129,8 @@ def test_C69_peers_that_never_close(served):
         idle.append(c)
     started = time.monotonic()
     for c in idle:
-        c.until_closed(3)
-    assert time.monotonic() - started < 4
+        c.until_closed()
+    assert time.monotonic() - started < daemon.AT_ONCE
 
 
 def test_C70_short_body_with_a_proper_end(served):
@@ -138,7 +140,7 @@ def test_C70_short_body_with_a_proper_end(served):
             c.send(begin(flags=keep) + stream(PARAMS, 1, pairs(cgi_params(
                 served.t, "ok&length", "POST", CONTENT_LENGTH="1000"))) + stream(STDIN, 1, b"12345"))
             assert c.answer().body == b"5\n"
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < daemon.AT_ONCE
 
 
 def test_kept_connections_do_not_pin_a_worker(served):
@@ -152,7 +154,7 @@ def test_kept_connections_do_not_pin_a_worker(served):
     started = time.monotonic()
     for i in range(20):
         assert served.ask(f"ok&out={i}").body == str(i).encode()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < daemon.AT_ONCE
     for c in kept:  # and each of them still serves
         c.send(whole(cgi_params(served.t, "ok&out=again"), flags=KEEP))
         assert c.answer().body == b"again"
@@ -164,12 +166,12 @@ def test_a_request_on_a_kept_connection_never_waits_behind_another(web):
     with Conn(web.web) as kept, Conn(web.web) as slow:
         kept.send(whole(cgi_params(web.t, "ok&out=1"), flags=KEEP))
         kept.answer()
-        slow.send(whole(cgi_params(web.t, f"note={web.notes}/slow&sleep=3000&ok&out=slow")))
+        slow.send(whole(cgi_params(
+            web.t, f"note={web.notes}/slow&until={web.notes}/go&ok&out=slow")))
         daemon.wait_for((web.notes / "slow").exists)
-        started = time.monotonic()
         kept.send(whole(cgi_params(web.t, "ok&out=2"), flags=KEEP))
         assert kept.answer().body == b"2"
-        assert time.monotonic() - started < 1.5
+        (web.notes / "go").touch()
         assert slow.answer().body == b"slow"
 
 
@@ -181,8 +183,8 @@ def test_keepalive_timeout_and_connections(web):
         c.send(whole(cgi_params(web.t, "ok"), flags=KEEP))
         c.answer()
         kept.append(c)
-    daemon.wait_for(lambda: sum(not c.is_closed() for c in kept) <= 4, 5, "at most four are kept")
-    daemon.wait_for(lambda: all(c.is_closed() for c in kept), 5, "idle ones are closed in time")
+    daemon.wait_for(lambda: sum(not c.is_closed() for c in kept) <= 4, what="at most four are kept")
+    daemon.wait_for(lambda: all(c.is_closed() for c in kept), what="idle ones are closed in time")
 
 
 def test_no_descriptor_or_memory_leak(served):
@@ -203,9 +205,9 @@ def test_no_descriptor_or_memory_leak(served):
 
     def settled():
         return {p: daemon.descriptors(p) for p in [served.pid, *served.workers("web")]}
-    daemon.wait_for(lambda: not any(daemon.children(w) for w in served.workers("web")), 10)
-    daemon.wait_for(lambda: len(set(list(settled().values())[1:])) == 1, 10, "all workers idle alike")
+    daemon.wait_for(lambda: not any(daemon.children(w) for w in served.workers("web")), what="programs are gone")
+    daemon.wait_for(lambda: len(set(list(settled().values())[1:])) == 1, what="all workers idle alike")
     before = settled()
     for _ in range(100):
         everything()
-    daemon.wait_for(lambda: settled() == before, 10, f"descriptors as before: {before} {settled()}")
+    daemon.wait_for(lambda: settled() == before, what=f"descriptors as before: {before} {settled()}")

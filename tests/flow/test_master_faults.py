@@ -39,8 +39,10 @@ def hostile(hostile_tool):
     def start(pid, what, amount):
         uid = pwd.getpwnam("nobody").pw_uid
         p = subprocess.Popen([hostile_tool, str(pid), str(uid), what, str(amount)],
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=0)
         running.append(p)
+        assert select.select([p.stdout], [], [], daemon.PATIENCE)[0]
+        assert p.stdout.readline() == b"armed\n"
         return p
     yield start
     for p in running:
@@ -115,7 +117,9 @@ def test_C90_stop_with_a_notify_socket_that_nobody_reads(web):
         web.write(pool(web))
         web.start(ready=False, env={"NOTIFY_SOCKET": str(path)})
         web.wait_log("ready to handle connections")
-        assert web.stop(timeout=8) == 0
+        started = time.monotonic()
+        assert web.stop() == 0
+        assert time.monotonic() - started < daemon.AT_ONCE
 
 
 @pytest.mark.parametrize("value", ["/nonexistent/notify", "@no-such-ganger-socket", "vsock:2:1",
@@ -172,7 +176,7 @@ def test_C11_a_worker_scribbles_over_the_board(web, hostile):
             with contextlib.suppress(IndexError, ProcessLookupError):
                 os.kill(random.choice(web.workers("bad")), signal.SIGKILL)
             web.status(full=True)
-            assert web.ctl("status", "bad", timeout=10).returncode in (0, 1)
+            assert web.ctl("status", "bad").returncode in (0, 1)
             assert web.ask("ok&out=x").body == b"x"
             time.sleep(0.02)
         assert scribbler.returncode == 0
@@ -282,9 +286,13 @@ def test_an_old_worker_does_not_excuse_new_ones(web):
 def test_max_active_is_remembered(served):
     """Also what nobody looked at while it lasted, and what workers who are gone have seen."""
     assert served.status("web")["max active processes"] == 0
-    clients = [threading.Thread(target=served.ask, args=("sleep=300&ok",)) for _ in range(3)]
+    clients = [threading.Thread(target=served.ask, args=(
+        f"note={served.notes}/{i}&until={served.notes}/go&ok",)) for i in range(3)]
     for c in clients:
         c.start()
+    for i in range(3):
+        daemon.wait_for((served.notes / str(i)).exists)
+    (served.notes / "go").touch()
     for c in clients:
         c.join()
     daemon.wait_for(lambda: served.status("web")["idle processes"] == 4)
@@ -301,11 +309,11 @@ def test_a_stranger_holds_the_lock_of_the_folder(web):
     folder = os.open(web.runtime, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
     pools = [web.pool(f"p{i}", f'  kind = cgi\n  script_root = {{"{web.root}"}}\n  pm.max_children = 1')
-             for i in range(12)]
+             for i in range(30)]
     web.write(*pools)
     started = time.monotonic()
     web.start()
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 10  # half a second for each would be 15
     os.close(folder)
 
 
@@ -319,7 +327,7 @@ def test_quit_with_stopped_workers(web):
         os.kill(pid, signal.SIGSTOP)
     started = time.monotonic()
     assert web.stop(signal.SIGQUIT) == 0
-    assert 0.9 < time.monotonic() - started < 8
+    assert 0.9 < time.monotonic() - started < daemon.AT_ONCE
 
 
 def test_term_twice_ends_stopped_workers_at_once(web):
@@ -333,7 +341,7 @@ def test_term_twice_ends_stopped_workers_at_once(web):
     started = time.monotonic()
     web.signal(signal.SIGTERM)
     assert web.process.wait(daemon.PATIENCE) == 0
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < daemon.AT_ONCE
 
 
 def test_a_storm_of_signals(served):
@@ -364,25 +372,20 @@ def test_stop_while_throttled(web):
     daemon.wait_for(lambda: web.status("web")["state"] == "failing")
     started = time.monotonic()
     assert web.stop(signal.SIGQUIT) == 0
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < daemon.AT_ONCE
 
 
 def test_quit_serves_what_waits_in_the_backlog(web):
     """Two workers, ten clients that are connected by then: none is dropped."""
     web.serve(pm__max_children=2)
-    answers = []
-
-    def client(n):
-        answers.append(web.ask(f"sleep=150&ok&out=x{n}", timeout=15).body)
-    clients = [threading.Thread(target=client, args=(n,)) for n in range(10)]
-    for c in clients:
-        c.start()
+    clients = [Conn(web.web) for _ in range(10)]
+    for n, c in enumerate(clients):
+        c.send(whole(cgi_params(web.t, f"sleep=150&ok&out=x{n}")))
     daemon.wait_for(lambda: web.status("web")["active processes"] == 2)
-    time.sleep(0.1)  # all of them are in the backlog
     assert web.stop(signal.SIGQUIT) == 0
-    for c in clients:
-        c.join()
-    assert sorted(answers) == sorted(f"x{n}".encode() for n in range(10))
+    for n, c in enumerate(clients):
+        assert c.answer().body == f"x{n}".encode()
+        c.close()
     assert not os.path.exists(web.web)
 
 
@@ -395,7 +398,7 @@ def test_quit_leaves_a_backlog_when_its_time_is_over(web):
     daemon.wait_for(lambda: web.status("web")["active processes"] == 1)
     started = time.monotonic()
     assert web.stop(signal.SIGQUIT) == 0
-    assert 0.9 < time.monotonic() - started < 6
+    assert 0.9 < time.monotonic() - started < daemon.AT_ONCE
     for c in conns:
         c.close()
 

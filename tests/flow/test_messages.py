@@ -47,7 +47,7 @@ def scripts(web):
     for name, (text, mode) in SCRIPTS.items():
         web.folder.script(f"cgi/{name}", text, mode)
     (web.root / "folder").mkdir()
-    return web.serve(request_terminate_timeout="1s", request_params_timeout="1s", pm__max_children=1)
+    return web.serve(request_terminate_timeout="2s", request_params_timeout="1s", pm__max_children=1)
 
 
 def line_about(world, wanted, thing):

@@ -10,7 +10,7 @@ import pytest
 
 import fcgi
 from daemon import LONG, wait_for
-from native import SLACK, Crowd, salvo
+from native import SLACK, Crowd, crowding, salvo
 
 KINDS = ["c", "php", "cgi"]
 
@@ -131,16 +131,16 @@ def test_a_flood_is_shed_and_those_served_are_served(world, name):
     if name != "cgi":
         assert all(r.slept >= 100 for r in served), "a request that was served was cut short"
     slowest = max(r.took for r in replies)
-    assert slowest < 1.0 * SLACK + 0.3, f"{slowest:.2f} s; {len(served)} served, {len(shed)} shed"
+    assert slowest < (0.8 * SLACK + 0.2) * crowding(), f"{slowest:.2f} s; {len(served)} served, {len(shed)} shed"
 
     ended = time.monotonic()
     wait_for(lambda: not world.status(name)["shedding"], what="the shedder has left")
-    assert time.monotonic() - ended < 1.0 * SLACK + 0.3
+    assert time.monotonic() - ended < 1.0 * SLACK * crowding()
     for _ in range(10):
         assert world.get(name, query(world, name, "sleep=1")).status == 200
     status = world.status(name)
     assert status["listen queue"] == 0 and status["total processes"] == 2, status
-    assert re.search(rf"\[pool {name}\].*shed", world.ganger.log, re.I), world.ganger.log
+    world.ganger.wait_log(rf"\[pool {name}\].* \d+ requests were shed")
 
 
 def test_a_queue_that_is_too_long_is_shed_at_once(world):
@@ -150,7 +150,7 @@ def test_a_queue_that_is_too_long_is_shed_at_once(world):
     replies = salvo(world, "c", "", 40)
     statuses = [r.status for r in replies]
     assert set(statuses) <= {200, 503} and statuses.count(503) >= 29, statuses
-    assert replies[28].took < 1.0 * SLACK
+    assert replies[28].took < 1.0 * SLACK * crowding()
     assert pending.result().slept >= 1500
 
 

@@ -4,7 +4,6 @@
 import os
 import re
 import signal
-import socket
 import threading
 import time
 
@@ -24,9 +23,10 @@ def note_pid(world, name):
     return [int(p) for p in text.split()]
 
 
-def gone_within(pids, seconds):
+def gone(pids):
+    """Wait until they are; the seconds that it took."""
     started = time.monotonic()
-    daemon.wait_for(lambda: not any(map(daemon.alive, pids)), seconds, f"{pids} gone")
+    daemon.wait_for(lambda: not any(map(daemon.alive, pids)), what=f"{pids} gone")
     return time.monotonic() - started
 
 
@@ -38,23 +38,19 @@ def family(world, pid):
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("transport", ["unix", "tcp"])
 def test_C33_D88_client_gone_ends_the_process_group(web, how, transport):
-    port = free_port()
+    port = daemon.free_port()
     web.options["listen"] = f'{{"{web.web}", "127.0.0.1:{port}"}}'
     start_listening_on(web, port)
+    took = []
     for i in range(20 if daemon.LONG else 4):
         c = Conn(web.web if transport == "unix" else ("127.0.0.1", port))
         c.send(whole(cgi_params(web.t, f"fork=60000&ok&out=x&note={web.notes}/{i}&sleep=60000")))
         pids = family(web, note_pid(web, str(i))[0])
         assert len(pids) == 2
         c.close() if how == "close" else c.reset()
-        gone_within(pids, 1.5 if ASAN else 1.0)
+        took.append(gone(pids))
+    assert min(took) < 1, took  # the programs would sleep for a minute
     assert web.ask("ok&out=alive").body == b"alive"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def start_listening_on(web, port):
@@ -65,6 +61,7 @@ def start_listening_on(web, port):
 
 
 def test_C34_abort_request_ends_the_process_group(served):
+    took = []
     for i in range(20 if daemon.LONG else 4):
         with Conn(served.web) as c:
             c.send(begin(flags=KEEP) + stream(PARAMS, 1, pairs(cgi_params(
@@ -74,15 +71,16 @@ def test_C34_abort_request_ends_the_process_group(served):
             c.send(record(ABORT, 1))
             answer = c.answer()
             assert answer.protocol_status == 0
-            assert time.monotonic() - started < (1.5 if ASAN else 1.0)
-            gone_within(pids, 1)
+            gone(pids)
+            took.append(time.monotonic() - started)
             c.send(whole(cgi_params(served.t, "ok&out=again"), flags=KEEP))
             assert c.answer().body == b"again"
+    assert min(took) < 1, took
 
 
 @pytest.mark.parametrize("transport", ["unix", "tcp"])
 def test_C35_half_close_is_not_an_abort(web, transport):
-    port = free_port()
+    port = daemon.free_port()
     web.options["listen"] = f'{{"{web.web}", "127.0.0.1:{port}"}}'
     start_listening_on(web, port)
     for i in range(100 if daemon.LONG else 8):
@@ -95,16 +93,17 @@ def test_C35_half_close_is_not_an_abort(web, transport):
 @pytest.mark.parametrize("transport", ["unix", "tcp"])
 def test_queued_request_whose_client_left_is_never_run(web, transport):
     """FEATURES: a request of a client that hung up while it waited is work for nobody."""
-    port = free_port()
+    port = daemon.free_port()
     web.options |= {"listen": f'{{"{web.web}", "127.0.0.1:{port}"}}', "pm.max_children": 1}
     start_listening_on(web, port)
     address = web.web if transport == "unix" else ("127.0.0.1", port)
     with Conn(web.web) as busy:
-        busy.send(whole(cgi_params(web.t, f"note={web.notes}/busy&sleep=500&ok")))
+        busy.send(whole(cgi_params(web.t, f"note={web.notes}/busy&until={web.notes}/go&ok")))
         note_pid(web, "busy")
         for _ in range(5):
             with Conn(address) as c:
                 c.send(whole(cgi_params(web.t, f"note={web.notes}/left&ok")))
+        (web.notes / "go").touch()
         assert busy.answer().status == 200
     assert web.ask("ok&out=next").body == b"next"
     assert not (web.notes / "left").exists()
@@ -144,17 +143,17 @@ def test_C38_slow_reader_is_back_pressure(served):
         for _ in range(200):
             c.read_record()
         after = max(daemon.rss(p) for p in served.workers("web"))
-    assert after - before < (8 << 20)
-    gone_within([pid], 2)
+    assert after - before < ((64 if ASAN else 8) << 20)
+    gone([pid])
 
 
 def test_C39_reader_that_stops_for_ever_is_ended(web):
     web.serve(request_body_timeout="1s")
+    started = time.monotonic()
     with Conn(web.web) as c:
         c.send(whole(cgi_params(web.t, f"ok&note={web.notes}/C39&spam={1 << 30}")))
-        pid = note_pid(web, "C39")[0]
-        seconds = gone_within([pid], 5)
-        assert seconds > 0.5
+        gone(note_pid(web, "C39"))
+        assert time.monotonic() - started > 0.9
     assert web.ask("ok&out=alive").body == b"alive"
 
 
@@ -164,8 +163,7 @@ def test_body_that_stops_coming_is_ended(web):
         c.send(begin() + stream(PARAMS, 1, pairs(cgi_params(
             web.t, f"note={web.notes}/stall&read&ok", "POST", CONTENT_LENGTH="100"))) +
             record(STDIN, 1, b"part"))
-        pid = note_pid(web, "stall")[0]
-        gone_within([pid], 5)
+        gone(note_pid(web, "stall"))
 
 
 def test_C40_one_byte_per_write(served):
@@ -188,8 +186,8 @@ def test_C41_one_byte_stdin_records_and_a_program_that_never_reads(served):
                 c.sock.sendall(record(STDIN, 1, b"x") * 1000)
         except (OSError, TimeoutError):
             pass
-        assert max(daemon.rss(p) for p in served.workers("web")) - worker_before < 1 << 20
-    gone_within([pid], 2)
+        assert max(daemon.rss(p) for p in served.workers("web")) - worker_before < (16 if ASAN else 1) << 20
+    gone([pid])
 
 
 def test_D81_body_for_a_program_that_reads_slowly(served):
@@ -206,7 +204,7 @@ def test_D81_body_for_a_program_that_reads_slowly(served):
         except (OSError, TimeoutError):
             pass
         assert sent < 8 << 20, "the sender is held back"
-        assert max(daemon.rss(p) for p in served.workers("web")) - before < 2 << 20
+        assert max(daemon.rss(p) for p in served.workers("web")) - before < (16 if ASAN else 2) << 20
 
 
 def test_C42_much_stderr_before_the_answer(served):
@@ -219,20 +217,20 @@ def test_C42_much_stderr_before_the_answer(served):
 
 def test_C43_stdout_closed_early_does_not_hold_the_request(served):
     started = time.monotonic()
-    answer = served.ask(f"ok&out=body&note={served.notes}/C43&closeout&closeerr&sleep=60000", timeout=8)
-    assert answer.body == b"body" and time.monotonic() - started < 4
-    gone_within(note_pid(served, "C43"), 2)
+    answer = served.ask(f"ok&out=body&note={served.notes}/C43&closeout&closeerr&sleep=60000")
+    assert answer.body == b"body" and time.monotonic() - started < daemon.AT_ONCE
+    gone(note_pid(served, "C43"))
 
 
 @pytest.mark.parametrize("how", ["fork", "daemon"])
 def test_C44_a_child_that_keeps_the_pipes_does_not_hold_the_request(served, how):
     started = time.monotonic()
-    with Conn(served.web, 8) as c:
+    with Conn(served.web) as c:
         c.send(whole(cgi_params(served.t, f"{how}=60000&ok&out=body&note={served.notes}/{how}")))
         pid = note_pid(served, how)[0]
         answer = c.answer()
-    assert answer.body == b"body" and time.monotonic() - started < 4
-    daemon.wait_for(lambda: not group_members(pid), 2, "the whole group is gone")
+    assert answer.body == b"body" and time.monotonic() - started < daemon.AT_ONCE
+    daemon.wait_for(lambda: not group_members(pid), what="the whole group is gone")
 
 
 def group_members(group):
@@ -253,7 +251,7 @@ def test_every_request_ends_its_group(served):
     script = served.folder.script("cgi/bg", "#!/bin/sh\nsleep 600 >/dev/null 2>&1 </dev/null &\n"
                                   "printf 'Content-Type: a/b\\n\\n%s' $$\n")
     group = int(ask(served.web, script).body)
-    daemon.wait_for(lambda: not group_members(group), 3, "the background child is gone")
+    daemon.wait_for(lambda: not group_members(group), what="the background child is gone")
 
 
 def test_C46_no_output_is_502(served):
@@ -277,27 +275,27 @@ def test_C48_killed_in_the_middle_is_visible(served):
 def test_C50_too_slow_before_the_header_is_504(web):
     web.serve(request_terminate_timeout="500ms")
     started = time.monotonic()
-    answer = web.ask(f"note={web.notes}/C50&sleep=60000", timeout=8)
-    assert answer.status == 504 and 0.4 < time.monotonic() - started < 3
-    gone_within(note_pid(web, "C50"), 2)
+    answer = web.ask(f"note={web.notes}/C50&sleep=60000")
+    assert answer.status == 504 and 0.4 < time.monotonic() - started < daemon.AT_ONCE
+    gone(note_pid(web, "C50"))
     web.wait_log(r"\[pool web\].*request_terminate_timeout")
 
 
 def test_C50_a_program_that_ignores_term_is_killed(web):
     web.serve(request_terminate_timeout="300ms")
-    answer = web.ask(f"ignterm&fork=60000&note={web.notes}/pid&sleep=60000", timeout=8)
+    answer = web.ask(f"ignterm&fork=60000&note={web.notes}/pid&sleep=60000")
     assert answer.status == 504
     pid = note_pid(web, "pid")[0]
-    daemon.wait_for(lambda: not group_members(pid), 3)
+    daemon.wait_for(lambda: not group_members(pid), what="the whole group is gone")
 
 
 def test_C51_too_slow_after_the_header_is_cut_visibly(web):
     web.serve(request_terminate_timeout="500ms")
     with Conn(web.web) as c:
         c.send(whole(cgi_params(web.t, f"ok&out=part&note={web.notes}/C51&sleep=60000")))
-        a = c.until_closed(8)[1]
+        a = c.until_closed()[1]
         assert a.body == b"part" and not a.ended
-    gone_within(note_pid(web, "C51"), 2)
+    gone(note_pid(web, "C51"))
 
 
 def make_errors(world):
@@ -416,12 +414,11 @@ def test_C55_flags_of_one_programs_pipes_do_not_stay(served):
 
 def test_streams_first_byte_at_once(served):
     with Conn(served.web) as c:
-        started = time.monotonic()
-        c.send(whole(cgi_params(served.t, "ok&out=first&sleep=1500&out=last")))
+        c.send(whole(cgi_params(served.t, f"ok&out=first&until={served.notes}/go&out=last")))
         text = b""
         while not text.endswith(b"first"):
             text += c.read_record()[2]
-        assert time.monotonic() - started < 1.0
+        (served.notes / "go").touch()
         assert c.answer().stdout == b"last"
 
 
@@ -456,6 +453,7 @@ def test_a_response_is_held_back_while_its_body_comes(web):
 
 def test_output_and_rusage_reach_the_board(served):
     served.ask("ok&spam=1000000")
-    process = [p for p in served.status("web", full=True)["processes"] if p["requests"]]
-    assert process and process[0]["request method"] == "GET"
+    process = daemon.wait_for(lambda: [p for p in served.status("web", full=True)["processes"]
+                                       if p["requests"]], what="the request is counted")
+    assert process[0]["request method"] == "GET"
     assert process[0]["script"].endswith("/t")

@@ -2,30 +2,35 @@
 """Gangs grow in the moment in which they must, and shrink to what was needed."""
 
 import os
-import threading
 import time
 
 import pytest
 
 import daemon
 from daemon import LONG, wait_for
-from native import SANITIZED, SLACK, Pending, salvo
+from native import SANITIZED, SLACK, Pending, crowding, salvo
 
 DYNAMIC = {"pm": "dynamic", "pm.max_children": 100, "pm.start_servers": 5, "pm.min_spare_servers": 5,
            "pm.max_spare_servers": 10}
-# What starting 95 processes costs on two processors that do something else as well.
-BURST = {"c": 0.4, "php": 0.4 if (os.cpu_count() or 1) >= 8 else 1.2, "cgi": 0.4}
+# Seconds in which the 100 requests of a burst are answered, the best of TRIES; scripts/bench burst measures.
+# To start php-cgi takes 10 ms of a processor: two of them cannot have started enough before 0.55 s.  A request
+# of a CGI pool takes two starts, the worker's and the program's.
+BURST = {"c": 0.4, "cgi": 0.6, "php": 0.4 if (os.cpu_count() or 1) >= 8 else 1.5}
+# Milliseconds to the answer of a pool without a process, the best of 2 * TRIES; scripts/bench cold measures.
+COLD = {"c": 5, "cgi": 15}
+TRIES = 15
+
+
+def add(world, name, **options):
+    if name == "cgi":
+        return world.add("cgi", [world.programs["cgi"]], kind="cgi", **options)
+    return world.add(name, **options)
 
 
 @pytest.fixture
 def burst_world(world):
     def start(name, **options):
-        options = {k.replace("__", "."): v for k, v in options.items()}
-        if name == "cgi":
-            world.add("cgi", [world.programs["cgi"]], kind="cgi", **(DYNAMIC | options))
-        else:
-            world.add(name, **(DYNAMIC | options))
-        world.start()
+        add(world, name, **(DYNAMIC | options)).start()
         wait_for(lambda: world.status(name)["idle processes"] >= 5, what="five stand ready")
         return world
     return start
@@ -37,34 +42,32 @@ def test_a_burst_is_answered_at_once(burst_world, name):
     world = burst_world(name, **{"pm.process_idle_timeout": '"300ms"'})
     query = "ok&sleep=200" if name == "cgi" else "sleep=200"
     took = []
-    for _ in range(3):
+    for _ in range(TRIES):
         replies = salvo(world, name, query, 100)
         assert [r.status for r in replies] == [200] * 100
         took.append(replies[-1].took)
         if took[-1] <= BURST[name]:
             break
         wait_for(lambda: world.status(name)["total processes"] <= 12, what="small again")
-    assert min(took) <= BURST[name] * SLACK, took
-    assert world.status(name)["max active processes"] >= 20
+    assert min(took) <= BURST[name] * SLACK * crowding(), took
+    if name != "cgi":  # whose replies name the program
+        assert len({r.pid for r in replies}) > 10, (took, world.status(name), world.ganger.log[-3000:])
 
 
-def test_the_first_request_of_an_ondemand_pool(world):
-    """Answered within 5 ms of its arrival, by a program that did not run before it."""
-    world.add("c", pm="ondemand", pm__max_children=4, pm__process_idle_timeout='"100ms"').start()
+@pytest.mark.parametrize("name", ["c", "cgi"])
+def test_the_first_request_of_an_ondemand_pool(world, name):
+    """Answered by a process that did not run when it came."""
+    add(world, name, pm="ondemand", pm__max_children=4, pm__process_idle_timeout='"100ms"').start()
     took = []
-    for _ in range(10):
-        wait_for(lambda: world.status("c")["total processes"] == 0, what="nobody is left")
-        took.append(world.direct("c").took)
-    assert sorted(took)[2] <= 0.005 * SLACK, took
+    while len(took) < 2 * TRIES and min(took, default=COLD[name] + 1) > COLD[name]:
+        wait_for(lambda: world.status(name)["total processes"] == 0, what="nobody is left")
+        took.append(1000 * world.direct(name, "ok" if name == "cgi" else "").took)
+    assert min(took) <= COLD[name] * SLACK * crowding(), took
 
 
 @pytest.mark.parametrize("name", ["php", "python", "flup", "threads", "cgi"])
 def test_an_ondemand_pool_comes_and_goes(world, name):
-    options = {"pm": "ondemand", "pm__max_children": 4, "pm__process_idle_timeout": '"150ms"'}
-    if name == "cgi":
-        world.add("cgi", [world.programs["cgi"]], kind="cgi", **options).start()
-    else:
-        world.add(name, **options).start()
+    add(world, name, pm="ondemand", pm__max_children=4, pm__process_idle_timeout='"150ms"').start()
     for _ in range(5):
         wait_for(lambda: world.status(name)["total processes"] == 0, what="nobody is left")
         assert world.direct(name, "ok" if name == "cgi" else "").status == 200
@@ -74,38 +77,11 @@ def test_an_ondemand_pool_starts_as_many_as_wait(world):
     world.add("c", pm="ondemand", pm__max_children=20, pm__process_idle_timeout='"10s"').start()
     replies = salvo(world, "c", "sleep=300", 12)
     assert {r.status for r in replies} == {200}
-    assert replies[-1].took < 0.6 * SLACK + 0.5, replies[-1].took
-    assert 6 <= world.status("c")["total processes"] <= 20
+    assert replies[-1].took < 1.8 * crowding(), "one after another they take 3.6 s"
+    assert 4 <= world.status("c")["total processes"] <= 20
 
 
-def test_light_traffic_does_not_keep_a_large_gang(world):
-    """The kernel hands connections round: no single worker is idle for long, and yet 45 are not needed."""
-    timeout = 10.0 if LONG else 2.0
-    world.add("c", pm="dynamic", pm__max_children=60, pm__start_servers=2, pm__min_spare_servers=2,
-              pm__max_spare_servers=5, pm__process_idle_timeout=f'"{timeout:.0f}s"').start()
-    wait_for(lambda: world.status("c")["idle processes"] >= 2, what="it serves")
-    while world.status("c")["total processes"] < 50:
-        assert {r.status for r in salvo(world, "c", "sleep=300", 50)} == {200}
-    ended = time.monotonic()
-    stop = threading.Event()
-
-    def light():
-        while not stop.wait(0.1):
-            assert world.direct("c").status == 200
-    thread = threading.Thread(target=light, daemon=True)
-    thread.start()
-    try:
-        wait_for(lambda: world.status("c")["total processes"] <= 6, timeout + 5 * SLACK, "back to its spares")
-        took = time.monotonic() - ended
-        assert took <= timeout * 1.25 + SLACK, took
-        assert took >= timeout * 0.5, "it did not wait to see whether the burst comes again"
-        for _ in range(20):
-            assert 2 <= world.status("c")["total processes"] <= 6
-            time.sleep(0.02)
-    finally:
-        stop.set()
-        thread.join()
-
+# tests/flow/test_light_traffic.py: and back to the spares while a little is to be done.
 
 def test_steady_traffic_does_not_make_the_gang_flap(world):
     world.add("c", pm="dynamic", pm__max_children=30, pm__start_servers=4, pm__min_spare_servers=2,

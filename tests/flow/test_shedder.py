@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import time
 
@@ -10,6 +11,7 @@ import pytest
 
 import fcgi
 from daemon import alive, wait_for
+from native import crowding
 
 
 @pytest.fixture
@@ -29,6 +31,15 @@ def shedder(web):
     return [p["pid"] for p in web.status("web", full=True)["processes"] if p["state"] == "Shedding"]
 
 
+def one_shedder(web):
+    """Its pid.  It has left when nothing waited for a while, and the next request brings another."""
+    def seen():
+        assert web.ask("ok", strict=False).status == 503
+        return shedder(web)
+    pid, = wait_for(seen, what="a shedder")
+    return pid
+
+
 def header(answer, name):
     return {k.lower(): v for k, v in answer.headers.items()}.get(name)
 
@@ -42,7 +53,7 @@ def test_the_answer(shedding):
     assert answer.status == 503 and answer.body == b"" and int(header(answer, "content-length")) > 0
     assert shedding.ask("ok", role=fcgi.AUTHORIZER, strict=False).status == 503
     assert shedding.ask("ok", b"x" * (4 << 20), strict=False).status == 503
-    assert len(shedder(shedding)) == 1
+    assert one_shedder(shedding)
     assert shedding.status("web")["total processes"] == 1
 
 
@@ -78,22 +89,25 @@ def test_many_at_once_among_silent_and_illegal_ones(shedding):
         for conn in conns:
             conn.send(request)
         assert {conn.answer().status for conn in conns} == {503}
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 5 * crowding()
     assert shedding.ask("ok", strict=False).status == 503
 
 
 def test_one_that_is_killed_is_replaced(shedding):
-    first, = shedder(shedding)
-    os.kill(first, signal.SIGKILL)
-    wait_for(lambda: not alive(first), what="it is dead")
-    assert shedding.ask("ok", timeout=20, strict=False).status == 503
-    assert shedder(shedding) != [first]
-    shedding.wait_log(r"\[pool web\].*shedder.*killed by signal 9")
+    def killed():
+        first = one_shedder(shedding)
+        with contextlib.suppress(ProcessLookupError):  # it has left by itself
+            os.kill(first, signal.SIGKILL)
+        wait_for(lambda: not alive(first), what="it is dead")
+        assert shedding.ask("ok", timeout=20, strict=False).status == 503
+        assert first not in shedder(shedding)
+        return re.search(r"\[pool web\].*shedder.*killed by signal 9", shedding.log)
+    wait_for(killed, what="one is killed")
     assert shedding.status("web")["state"] == "running"
 
 
 def test_it_leaves_and_the_pool_is_as_before(shedding):
-    pid, = shedder(shedding)
+    pid = one_shedder(shedding)
     shedding.held.close()
     wait_for(lambda: not shedder(shedding), what="the shedder has left")
     wait_for(lambda: not alive(pid), what="its process is gone")
@@ -102,7 +116,7 @@ def test_it_leaves_and_the_pool_is_as_before(shedding):
 
 
 def test_a_stop_takes_it_along(shedding):
-    pid, = shedder(shedding)
+    pid = one_shedder(shedding)
     shedding.held.close()
     shedding.stop(signal.SIGQUIT)
     wait_for(lambda: not alive(pid), what="the shedder is gone")

@@ -21,8 +21,8 @@ def test_fields_and_counts(served):
 
     def counted():
         row = served.status("web")
-        return row["requests"] == 6 and row
-    row = daemon.wait_for(counted, what="six requests are counted")
+        return row["requests"] == 6 and row["idle processes"] == 4 and row
+    row = daemon.wait_for(counted, what="six requests are counted, and nobody is busy")
     assert [f for f in FPM_FIELDS if f not in row] == []
     assert (row["pool"], row["process manager"], row["state"]) == ("web", "static", "running")
     assert row["accepted conn"] == 6 and row["total processes"] == 4
@@ -40,10 +40,12 @@ def test_busy_workers_are_shown_and_status_needs_none_of_them(served):
         daemon.wait_for((served.notes / str(i)).exists)
     started = time.monotonic()
     row = served.status("web", full=True)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < daemon.AT_ONCE
     assert row["active processes"] == 4 and row["idle processes"] == 0
     assert len(row["processes"]) == 4
-    assert all(p["script"].endswith("/t") for p in row["processes"])
+    # A worker says what it runs when the program has been started: that may be a moment ago.
+    daemon.wait_for(lambda: all(p["script"].endswith("/t")
+                                for p in served.status("web", full=True)["processes"]))
     for c in busy:
         c.close()
 
@@ -59,9 +61,11 @@ def test_text_form(served):
 def test_counters_survive_a_killed_worker(served):
     for _ in range(8):
         served.ask("ok")
-    for worker in served.workers("web"):
+    daemon.wait_for(lambda: served.status("web")["requests"] == 8, what="eight requests are counted")
+    victims = served.workers("web")
+    for worker in victims:
         os.kill(worker, 9)
-    daemon.wait_for(lambda: len(served.workers("web")) == 4)
+    daemon.wait_for(lambda: len(set(served.workers("web")) - set(victims)) == 4)
     served.ask("ok")
     daemon.wait_for(lambda: served.status("web")["requests"] == 9, what="nine requests in all")
 
@@ -71,9 +75,11 @@ def test_a_uri_with_control_bytes_is_escaped(served):
         c.send(whole(cgi_params(served.t, f"note={served.notes}/u&sleep=60000",
                                 REQUEST_URI="/x\x1b[31m<script>\"\\\xff")))
         daemon.wait_for((served.notes / "u").exists)
-        row = served.status("web", full=True)
-        uris = [p["request uri"] for p in row["processes"] if p["request uri"]]
-        assert any("<script>" in u and "\x1b" not in u for u in uris), uris
+
+        def uris():
+            return [p["request uri"] for p in served.status("web", full=True)["processes"]]
+        daemon.wait_for(lambda: any("<script>" in u for u in uris()), what="the URI is shown")
+        assert not any("\x1b" in u for u in uris()), uris()
         text = ask(served.sock("status"), "/status", "pool=web&full").body
         assert b"\x1b" not in text
 

@@ -16,8 +16,10 @@
  *   note=PATH    append "PID\n" to a file     fork=MS     a child that keeps the pipes and sleeps MS
  *   daemon=MS    double fork, same group      setsid      leave the session in a child that goes on
  *   ignterm      ignore SIGTERM               nonblock    O_NONBLOCK|O_ASYNC on 0, 1, 2
+ *   until=PATH   go on when PATH exists
  *   env=NAME     print NAME=value or NAME!    environ     print the environment, a line each
  *   self         print what this process was born with
+ *   worker       print pid and start of the process that started this one
  *   length       print how many bytes stdin held
  */
 
@@ -196,6 +198,30 @@ static void note(const char *path)
     close(fd);
 }
 
+/* Bounded, should the test die first. */
+static void until(const char *path)
+{
+    for (int i = 0; i < 60000 && access(path, F_OK) < 0; i++)
+        pause_for(2);
+}
+
+/* As the native programs print who they are; see tests/flow/native.py. */
+static void print_worker(void)
+{
+    char path[64], stat[1024], text[128];
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)getppid());
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, stat, sizeof(stat) - 1);
+    close(fd);
+    stat[n < 0 ? 0 : n] = '\0';
+    const char *at = strrchr(stat, ')');
+    for (int field = 2; at != NULL && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    snprintf(text, sizeof(text), "pid=%d slept=0\n%ld\n", (int)getppid(),
+             at != NULL ? strtol(at, NULL, 10) : -1);
+    say(text);
+}
+
 static void print_variable(const char *name)
 {
     const char *value = getenv(name);
@@ -214,6 +240,8 @@ static void obey_process(const char *name, const char *value)
         raise((int)number);
     } else if (strcmp(name, "note") == 0) {
         note(value);
+    } else if (strcmp(name, "until") == 0) {
+        until(value);
     } else if (strcmp(name, "fork") == 0) {
         run_on_in_child(number, 1);
     } else if (strcmp(name, "daemon") == 0) {
@@ -278,6 +306,8 @@ static void obey(const char *name, char *value, int argc, char **argv)
         }
     } else if (strcmp(name, "self") == 0) {
         print_self(argc, argv);
+    } else if (strcmp(name, "worker") == 0) {
+        print_worker();
     } else {
         obey_process(name, value);
     }

@@ -4,7 +4,8 @@
 
 /*
  * The answer that every native program of the tests gives (see tests/flow/native.py), by libfcgi:
- * "pid=PID slept=MS\n", then the body when the query has `cat`.  Query: sleep=MS, note=PATH, grow=BYTES, cat.
+ * "pid=PID slept=MS\n", the start of the process when the query has `born`, then the body when it has `cat`.
+ * Query: sleep=MS, note=PATH, grow=BYTES, born, cat.
  */
 
 #include <fcgiapp.h>
@@ -43,6 +44,23 @@ static long answer_sleep(long ms)
     return (long)(to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000;
 }
 
+/* When this process was started, in the kernel's ticks: with the pid, who it is. */
+static long answer_born(void)
+{
+    char text[1024] = "";
+    long born = -1;
+    FILE *stat = fopen("/proc/self/stat", "r");
+    if (stat != NULL) {
+        text[fread(text, 1, sizeof text - 1, stat)] = '\0';
+        const char *at = strrchr(text, ')');
+        for (int field = 2; at != NULL && field < 22; field++)
+            at = strchr(at + 1, ' ');
+        born = at != NULL ? atol(at) : -1;
+        fclose(stat);
+    }
+    return born;
+}
+
 static void answer_give(FCGX_Request *request)
 {
     char value[512], block[65536];
@@ -66,6 +84,8 @@ static void answer_give(FCGX_Request *request)
     }
     FCGX_FPrintF(request->out, "Content-Type: text/plain\r\n\r\npid=%d slept=%ld\n", (int)getpid(),
                  slept);
+    if (answer_order(query, "born", value, sizeof value) != NULL)
+        FCGX_FPrintF(request->out, "%ld\n", answer_born());
     if (answer_order(query, "cat", value, sizeof value) != NULL) {
         while ((got = FCGX_GetStr(block, sizeof block, request->in)) > 0)
             FCGX_PutStr(block, got, request->out);

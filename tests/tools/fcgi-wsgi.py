@@ -36,6 +36,9 @@ def application(environ, start_response):
         kept.append(b"x" * int(order["grow"]))
     start_response("200 OK", [("Content-Type", "text/plain")])
     yield f"pid={os.getpid()} slept={slept}\n".encode()
+    if "born" in order:
+        with open("/proc/self/stat") as stat:
+            yield stat.read().rsplit(")", 1)[1].split()[19].encode() + b"\n"
     if "cat" in order:
         yield environ["wsgi.input"].read()
 

@@ -24,6 +24,10 @@ while ($request->Accept() >= 0) {
     kill 'SEGV', $$ if exists $order{crash};
     push @kept, 'x' x $order{grow} if $order{grow};
     print "Content-Type: text/plain\r\n\r\npid=$$ slept=$slept\n";
+    if (exists $order{born}) {
+        open my $stat, '<', '/proc/self/stat' or die $!;
+        print +(split / /, (split /\)/, <$stat>)[-1])[20], "\n";
+    }
     if (exists $order{cat}) {
         my $block;
         print $block while read STDIN, $block, 65536;

@@ -8,6 +8,8 @@
  *   hostile PID UID output SECONDS   write short lines to its descriptor 2 without end
  *   hostile PID UID linger COUNT     send COUNT times a socket whose close takes an hour
  *   hostile PID UID garbage COUNT    send COUNT packets of random length and content
+ *
+ * Says "armed" when it has what it needs of the worker, which may die from then on.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -194,6 +196,8 @@ int main(int argc, char **argv)
     if (geteuid() == 0)
         CHECK(setresuid((uid_t)atoi(argv[2]), (uid_t)atoi(argv[2]), (uid_t)atoi(argv[2])));
     double amount = atof(argv[4]);
+    printf("armed\n");
+    fflush(stdout);
     if (strcmp(argv[3], "board") == 0)
         scribble(board, now() + amount);
     else if (strcmp(argv[3], "words") == 0)

@@ -12,7 +12,7 @@
  *   exit      accepts, and is gone
  *   never     never accepts
  *   storm     forks, vforks and loads libraries in threads, and calls what the shim wraps in a handler of
- *             a signal that comes each millisecond
+ *             a signal that comes every three milliseconds
  *   deaf      sits in accept with SA_RESTART handlers for everything
  */
 
@@ -146,7 +146,7 @@ static void *storm_libraries(void *unused)
 
 static void storm(void)
 {
-    const struct itimerval every = {{0, 1000}, {0, 1000}};
+    const struct itimerval every = {{0, 3000}, {0, 3000}};
     struct sigaction action = {.sa_handler = on_storm, .sa_flags = SA_RESTART};
     pthread_t thread;
     sigaction(SIGALRM, &action, NULL);

@@ -16,6 +16,10 @@ if (isset($order['grow'])) {
 }
 header('Content-Type: text/plain');
 echo 'pid=', getmypid(), " slept=$slept\n";
+if (isset($order['born'])) {
+    $stat = file_get_contents('/proc/self/stat');
+    echo explode(' ', substr($stat, strrpos($stat, ')')))[20], "\n";
+}
 if (isset($order['cat'])) {
     readfile('php://input');
 }

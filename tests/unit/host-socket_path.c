@@ -115,7 +115,7 @@ static void test_room_in_the_backlog_is_waited_for(void **unused)
     (void)unused;
     plan.backlog = 0;
     int fd = must_listen(&plan);
-    int first = socket_connect(&plan.address, 1000000, NULL);
+    int first = socket_connect(&plan.address, 20000000, NULL);
     assert_true(first >= 0);
     pid_t acceptor = fork();
     if (acceptor == 0) {
@@ -133,7 +133,7 @@ static void test_room_in_the_backlog_is_waited_for(void **unused)
         }
         _exit(accept(fd, NULL, NULL) >= 0 ? 0 : 1);
     }
-    int second = socket_connect(&plan.address, 5000000, NULL);
+    int second = socket_connect(&plan.address, 20000000, NULL);
     assert_true(second >= 0);
     assert_int_equal(fcntl(second, F_GETFL) & O_NONBLOCK, 0);
     assert_int_equal(waitpid(acceptor, NULL, 0), acceptor);

@@ -27,10 +27,10 @@ static void test_c84_right_at_first_sight(void **unused)
         pid_t watcher = fork();
         if (watcher == 0) {
             struct stat st;
-            alarm(20); /* should the test die first */
+            alarm(50); /* should the test die first */
             while (lstat(plan.address.text, &st) < 0)
                 ;
-            int fd = socket_connect(&plan.address, 1000000, NULL);
+            int fd = socket_connect(&plan.address, 20000000, NULL);
             _exit((st.st_mode & 07777) != 0660                                            ? 1
                   : fd < 0                                                                ? 2
                   : plan.owner != (uid_t)-1 && (st.st_uid != 54321 || st.st_gid != 54322) ? 3

@@ -29,7 +29,7 @@ static inline int must_listen(const struct socket_plan *plan)
 static inline void must_connect(const struct socket_plan *plan)
 {
     struct error err = ERROR_NONE;
-    int fd = socket_connect(&plan->address, 1000000, &err);
+    int fd = socket_connect(&plan->address, 20000000, &err);
     if (fd < 0)
         fail_msg("%s", err.text);
     close(fd);

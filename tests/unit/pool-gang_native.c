@@ -42,9 +42,10 @@ struct world {
     char lines[8192];
 };
 
+/* Slower than the real one, so that a busy machine makes nobody late. */
 static uint64_t now(const struct world *w)
 {
-    return clock_monotonic() + w->skew;
+    return CLOCK_SEC + clock_monotonic() / 4 + w->skew;
 }
 
 /* ---- hooks ---- */
@@ -256,7 +257,8 @@ static void test_the_masters_environment(void **unused)
     (void)unused;
     assert_int_equal(setenv("NOTIFY_SOCKET", "/x", 1), 0);
     assert_int_equal(setenv("GANGER_TEST", "kept", 1), 0);
-    begin(&w, CATCH "clear_env = no\n", "tr '\\0' '\\n' </proc/$$/environ\necho over\nsleep 60\n");
+    begin(&w, CATCH "clear_env = no\n",
+          "tr '\\0' '\\n' </proc/$$/environ\necho over\nexec sleep 60\n");
     UNTIL(&w, strstr(w.lines, "over") != NULL);
     assert_non_null(strstr(w.lines, "-1:GANGER_TEST=kept|"));
     assert_null(strstr(w.lines, "NOTIFY_SOCKET"));
@@ -273,7 +275,7 @@ static void test_output_is_logged_when_asked_for(void **unused)
     assert_string_equal(w.lines, "");
     assert_non_null(strstr(gang_reason(w.gang), "its last words: secret"));
     end(&w);
-    begin(&w, CATCH "decorate_workers_output = no\n", "echo plain; sleep 60\n");
+    begin(&w, CATCH "decorate_workers_output = no\n", "echo plain; exec sleep 60\n");
     UNTIL(&w, strcmp(w.lines, "-2:plain|") == 0);
     end(&w);
 }
@@ -393,6 +395,67 @@ static void test_a_library_that_stays_silent(void **unused)
     end(&w);
 }
 
+static void test_children_that_accept(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin(&w, CATCH, PROGRAM("exit 0"));
+    UNTIL(&w, strstr(w.lines, "up|") != NULL);
+    is(&w, BOARD_SHIM_FORKED, BOARD_WORKER_STARTING, 0);
+    UNTIL(&w, gang_serving(w.gang) == 1);
+    assert_non_null(strstr(w.said, "unset PHP_FCGI_CHILDREN"));
+    assert_int_equal(atomic_load(&slot(&w)->opaque), 1);
+    end(&w);
+}
+
+/* A worker that is to be replaced, whose successor never gets ready. */
+static void begin_due(struct world *w)
+{
+    begin(w, CATCH "pm.max_requests = 1\n", PROGRAM("exit 0"));
+    UNTIL(w, strstr(w->lines, "up|") != NULL);
+    is(w, BOARD_SHIM_ACCEPTING, BOARD_WORKER_IDLE, 0);
+    UNTIL(w, gang_serving(w->gang) == 1);
+    atomic_store(&slot(w)->requests, 5);
+    w->skew += CLOCK_SEC;
+    UNTIL(w, gang_alive(w->gang) == 2);
+}
+
+static void test_a_stop_asks_those_that_are_due(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin_due(&w);
+    gang_stop(w.gang, GANG_STOP_DRAIN, now(&w));
+    for (int i = 0; i < 20; i++) {
+        w.skew += CLOCK_SEC;
+        (void)turn(&w, 1);
+    }
+    UNTIL(&w, gang_alive(w.gang) == 0);
+    end(&w);
+}
+
+static void test_what_a_leaving_worker_says_is_not_believed_for_ever(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    for (int liar = 0; liar < 2; liar++) {
+        begin_due(&w);
+        is(&w, BOARD_SHIM_ACCEPTING, BOARD_WORKER_BUSY, 1);
+        atomic_store(&(slot(&w) + 1)->shim, BOARD_SHIM_ACCEPTING);
+        UNTIL(&w, atomic_load(&slot(&w)->drain) == 1);
+        for (int i = 0; i < 20; i++) {
+            atomic_fetch_add(&slot(&w)->accepted, (uint64_t)liar);
+            w.skew += 10 * CLOCK_SEC;
+            (void)turn(&w, 1);
+        }
+        assert_int_equal(strstr(w.said, "has not left in time") != NULL, liar);
+        end(&w);
+    }
+}
+
 static void test_a_time_limit(void **unused)
 {
     struct world w;
@@ -452,6 +515,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_asked_again_then_made_to),
         cmocka_unit_test(test_a_worker_that_never_accepted_has_nothing_to_lose),
         cmocka_unit_test(test_a_library_that_stays_silent),
+        cmocka_unit_test(test_children_that_accept),
+        cmocka_unit_test(test_a_stop_asks_those_that_are_due),
+        cmocka_unit_test(test_what_a_leaving_worker_says_is_not_believed_for_ever),
         cmocka_unit_test(test_a_time_limit),
     };
     char name[128];

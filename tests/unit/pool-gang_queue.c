@@ -328,7 +328,7 @@ static void test_a_shedder_comes_and_goes(void **unused)
     (void)after(13 * CLOCK_MSEC);
     (void)after(13 * CLOCK_MSEC);
     assert_int_equal(card().shedding, 1);
-    UNTIL((after(13 * CLOCK_MSEC), gang_alive(w.gang) == WORKERS));
+    UNTIL((after(130 * CLOCK_MSEC), gang_alive(w.gang) == WORKERS));
     assert_int_equal(card().shedding, 0);
     assert_int_equal(card().spawned, WORKERS);
     assert_non_null(strstr(w.said, "no longer overloaded"));

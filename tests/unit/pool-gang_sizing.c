@@ -26,6 +26,18 @@ static void says(const struct world *w, uint32_t slot, enum board_worker_state s
     (void)board_free(b);
 }
 
+/* With how many requests the worker in `slot` is to ring. */
+static uint64_t rings_at(const struct world *w, uint32_t slot)
+{
+    struct board *b = NULL;
+    struct error err = ERROR_NONE;
+
+    assert_int_equal(board_attach(&b, board_fd(gang_board(w->gang)), slot, &err), 0);
+    uint64_t at = atomic_load(&board_own_slot(b)->ring_at);
+    (void)board_free(b);
+    return at;
+}
+
 /* Everybody who is there and says nothing becomes idle; the first `busy` of them busy. */
 static void all_say(struct world *w, uint32_t busy)
 {
@@ -138,6 +150,8 @@ static void test_a_successor_comes_first(void **unused)
     assert_int_equal(gang_alive(w.gang), 4); /* one at a time, and nobody has been asked to leave */
     assert_int_equal(gang_serving(w.gang), 3);
     assert_int_equal(card(&w).recycled_requests, 0);
+    assert_int_equal(rings_at(&w, 0), 0); /* heard: no more rings, however much it still serves */
+    assert_int_equal(rings_at(&w, 2), 2);
     UNTIL(&w, card(&w).recycled_requests == 1);
     assert_int_equal(gang_serving(w.gang), 3);
     UNTIL(&w, card(&w).recycled_requests == 2 && gang_alive(w.gang) == 3);
