@@ -386,3 +386,13 @@ def test_an_upgrade_keeps_what_is_kept(site):
         served(site, site.sock("own"))
         served(site, str(site.base / "web.sock"))
         web.close()
+
+
+def test_daemonize_is_left_out_for_a_service_manager(site):
+    site.globals = "daemonize = yes"
+    with managed(site) as m:
+        site.write(site.cgi("web"))
+        m.start()
+        assert site.process.poll() is None
+        served(site, site.sock("web"))
+        assert "daemonize = yes is left out" in site.log

@@ -40,14 +40,15 @@ pool native {{
 
 
 @pytest.fixture(scope="module")
-def booted(programs):
+def booted(request, programs):
     m = machine.Machine()
     try:
         m.boot()
     except machine.Impossible as why:
         m.close()
         line = f"NOT TESTED: ganger under systemd, for this machine cannot boot a container: {why}"
-        print(line, file=sys.__stderr__)
+        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print(f"\n{'=' * 80}\n{line}\n{'=' * 80}", file=sys.stderr)
         warnings.warn(line)
         pytest.skip(line)
     m.path("/srv/cgi").mkdir(parents=True)
