@@ -405,6 +405,46 @@ def test_C26_a_second_term_is_immediate(web):
     assert "stopping now" in web.log
 
 
+def test_C26_how_term_stops_can_be_reloaded(served):
+    """And what waits in the backlog when the grace is over is left, with status 0 all the same."""
+    served.config.write_text(served.config.read_text() + "stop_on_term = graceful\n"
+                             "process_control_timeout = 1s\n")
+    order(served, "reload", "--wait")
+    with contextlib.ExitStack() as stack:
+        conns = [stack.enter_context(Conn(served.web, 30)) for _ in range(8)]
+        for i, c in enumerate(conns):
+            c.send(whole(cgi_params(served.t, f"note={served.notes}/{i}&ok&out=a&sleep=60000")))
+        daemon.wait_for(lambda: len(list(served.notes.iterdir())) == 4, what="all four are busy")
+        began = time.monotonic()
+        served.signal(signal.SIGTERM)
+        assert served.process.wait(daemon.PATIENCE) == 0
+        assert 1 <= time.monotonic() - began < 10
+        for c in conns:
+            with pytest.raises(Closed):
+                c.answer()
+    assert "finishing requests" in served.log
+
+
+def test_whoever_waits_when_ganger_stops_is_told(world):
+    """A pool that does not come up keeps its restart waiting."""
+    slow = world.ganger.folder.script("slow.sh", "#!/bin/sh\nexec sleep 60\n")
+    world.add("c", pm__max_children=1).start()
+    with Line(world.ganger) as line, Line(world.ganger) as other:
+        line.send(b"stop c wait\n")
+        assert line.rest() == "pool c: stop\nok\n"
+        world.ganger.config.write_text(world.ganger.config.read_text().replace(world.commands["c"][0], slow))
+        other.send(b"reload wait\n")
+        assert other.rest().endswith("ok\n")
+    with Line(world.ganger) as line:
+        line.send(b"start c wait\n")
+        daemon.wait_for(lambda: "slow.sh" in str(daemon.children(world.ganger.pid)) or
+                        any(c[1] == "sleep" for c in daemon.children(world.ganger.pid)))
+        world.ganger.signal(signal.SIGTERM)
+        said = line.rest()
+    assert re.search(r"^(ok|failed: .*)\n\Z", said, re.M), said
+    assert world.ganger.process.wait(daemon.PATIENCE) == 0
+
+
 STUBBORN = r"""
 #include <signal.h>
 #include <sys/socket.h>
