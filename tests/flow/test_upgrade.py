@@ -590,3 +590,35 @@ def test_C20_signals_in_the_middle(installed):
     installed.signal(signal.SIGUSR2)
     installed.signal(signal.SIGQUIT)
     assert installed.process.wait(daemon.PATIENCE) == 0
+
+
+def test_C29_a_binary_that_fails_behind_the_exec(installed):
+    """It has passed its trial, and cannot take over all the same: nothing can bring the old image back.
+    It ends what it cannot manage and starts afresh, with the same pid."""
+    installed.write(installed.pool("web", ONE))
+    installed.start()
+    master, workers = installed.pid, pids(installed)
+    for name in ("ganger", "ganger-worker", "libganger-shim.so"):
+        shutil.copy(installed.binary.with_name(name), installed.base / name)
+    install(installed, f"""#!/usr/bin/python3
+import fcntl, os, struct, sys
+real = "{installed.base}/ganger"
+if "--adopt-check" in sys.argv:
+    os.execv(real, sys.argv)
+data = bytearray(os.pread(int(os.environ["GANGER_ADOPT"]), 1 << 26, 0))
+data[8:12] = struct.pack("=I", 99)
+new = os.memfd_create("later", os.MFD_ALLOW_SEALING)
+os.write(new, data)
+fcntl.fcntl(new, 1033, 15)
+os.set_inheritable(new, True)
+os.environ["GANGER_ADOPT"] = str(new)
+os.execv(real, sys.argv)
+""".encode())
+    installed.signal(signal.SIGUSR2)
+    installed.wait_log("cannot be taken over: the state has version 99.*; starting afresh")
+    installed.wait_log("ready to handle connections", count=2)
+    assert installed.process.poll() is None and installed.pid == master
+    assert not set(pids(installed)) & set(workers)
+    assert installed.status("web")["idle processes"] == 1
+    assert fcgi.ask(installed.sock("web"), "/x", "").status == 502
+    assert installed.ctl("ping").returncode == 0
