@@ -182,7 +182,7 @@ def test_C07_a_new_master_at_once_waits_for_what_the_old_one_left(three):
             c = held[pool] = stack.enter_context(Conn(three.sock(pool), 30, strict=False))
             note = three.notes / f"held-{pool}"
             script, query = (three.slow, f"held-{pool}") if pool == "cgi" else \
-                (three.php, f"note={note}&sleep=1500")
+                (three.php, f"note={note}&sleep=4000")
             c.send(whole(cgi_params(script, query)))
             wait_for(lambda: note.exists() and note.read_text().strip(), what=f"{pool} has it in hand")
         three.ganger.process.kill()
