@@ -579,7 +579,7 @@ def test_C20_signals_in_the_middle(installed):
     installed.write(installed.pool("web", body + '  env = {"LAST=1"}\n'))
     installed.signal(signal.SIGHUP)
     installed.signal(signal.SIGUSR2)
-    assert upgrades(installed) > 0
+    wait_for(lambda: upgrades(installed) > 0, what="an upgrade", timeout=60)
 
     def last():
         pids_ = installed.workers("web")
