@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/descriptor.h"
+#include "host/socket_inode.h"
 
 static int option(int fd, int name)
 {
@@ -46,6 +47,17 @@ bool socket_is_far(int fd)
            !IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&own)->sin6_addr);
 }
 
+/* Whether the path leads to that socket; where the kernel does not say, whether it was bound to it. */
+static bool leads_to(const char *path, int fd, const struct sockaddr_un *own)
+{
+    struct stat st;
+
+    if (own->sun_path[0] == '\0' || lstat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return false;
+    int r = socket_inode_is(fd, &st);
+    return r < 0 ? strncmp(own->sun_path, path, sizeof own->sun_path) == 0 : r == 1;
+}
+
 /* Whether `fd` listens there.  The name that a unix socket was bound under says nothing after a
  * rename: its path is asked. */
 static bool listens_at(const struct address *a, int fd)
@@ -59,7 +71,7 @@ static bool listens_at(const struct address *a, int fd)
     case ADDRESS_SYSTEMD:
         return true;
     case ADDRESS_UNIX:
-        return own.ss_family == AF_UNIX && socket_still_there(a, fd);
+        return own.ss_family == AF_UNIX && leads_to(a->text, fd, (const struct sockaddr_un *)&own);
     case ADDRESS_ABSTRACT:
         return own.ss_family == AF_UNIX && length == a->length &&
                memcmp(&own, &a->storage, length) == 0;

@@ -14,10 +14,11 @@
 #include "base/number.h"
 #include "base/sanitized.h"
 #include "host/process.h"
+#include "master/control.h"
 #include "master/signals.h"
 
-/* Descriptors that the master itself needs, whatever its pools are. */
-#define FILES_OWN 64
+/* Descriptors that the master itself needs, whatever its pools are, and those who give orders. */
+#define FILES_OWN (64 + CONTROL_LINKS)
 /* A pool: board, doorbell (2), one to spare; a worker: pidfd, channel, output, report. */
 #define FILES_POOL 4
 /* A listening socket: itself, as it was handed over, and on its way to the store. */

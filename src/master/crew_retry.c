@@ -11,7 +11,9 @@
 #include "base/log.h"
 #include "master/crew_struct.h"
 
-#define RETRY_EVERY (200 * CLOCK_MSEC)
+/* The pause between two tries; it grows by an eighth each time. */
+#define PAUSE_FIRST (100 * CLOCK_MSEC)
+#define PAUSE_MOST (5 * CLOCK_SEC)
 /* Beyond process_control_timeout, which the workers of a dead master take at most. */
 #define RETRY_GRACE (5 * CLOCK_SEC)
 
@@ -19,7 +21,8 @@ void crew_retry_begin(struct place *p, uint64_t now)
 {
     uint64_t patience = p->current->crew->context->process_control_timeout + RETRY_GRACE;
 
-    p->retry_at = now + RETRY_EVERY;
+    p->retry_pause = PAUSE_FIRST;
+    p->retry_at = now + p->retry_pause;
     p->retry_until = now + patience;
     p->moving = true;
     log_write(LOG_LEVEL_NOTICE, p->name,
@@ -59,7 +62,8 @@ void crew_retry_look(struct place *p, uint64_t now)
             crew_mark(m);
             return;
         }
-        p->retry_at = now + RETRY_EVERY;
+        p->retry_pause += p->retry_pause < PAUSE_MOST ? p->retry_pause / 8 : 0;
+        p->retry_at = now + p->retry_pause;
     }
     if (p->retry_at < m->deadline)
         m->deadline = p->retry_at;

@@ -43,6 +43,7 @@ struct place {
     bool stopped;
     bool moving;                    /* to be looked at after every round of settling */
     uint64_t retry_at, retry_until; /* its address is taken: monotonic; until 0: not tried again */
+    uint64_t retry_pause;
     uint32_t scaled;
     uint32_t generation; /* the last number given */
     struct member *current, *coming;

@@ -50,6 +50,12 @@ static int start_daemon(struct master *m, struct error *err)
     if (m->adopted != NULL) /* is one already, or is none */
         return 0;
     m->daemon = m->options->daemonise || m->inspection.conf->global.daemonize;
+    /* PHP-FPM's configurations say so, and its unit overrules them. */
+    if (m->daemon && !m->options->daemonise && getenv("NOTIFY_SOCKET") != NULL) {
+        log_write(LOG_LEVEL_NOTICE, NULL,
+                  "daemonize = yes is left out: the service manager watches this very process");
+        m->daemon = false;
+    }
     return m->daemon ? process_daemonise(err) : 0;
 }
 

@@ -78,7 +78,7 @@ static int carry_out(struct master *m, const struct order *o, struct bytes *said
     return -EINVAL;
 }
 
-int master_order(void *cookie, struct order *o, struct bytes *said, struct error *err)
+int master_order(void *cookie, const struct order *o, struct bytes *said, struct error *err)
 {
     struct master *m = cookie;
 

@@ -72,7 +72,7 @@ void master_reap(struct master *m);
 /* A signal was heard; `cookie` is the master. */
 void master_signal(void *cookie, int number);
 /* The desk of the control socket (master/orders.h); `cookie` is the master. */
-int master_order(void *cookie, struct order *o, struct bytes *said, struct error *err);
+int master_order(void *cookie, const struct order *o, struct bytes *said, struct error *err);
 int master_look(void *cookie, const struct order *o, struct bytes *said, struct error *err);
 /* Read the configuration and begin to make it so (master_reload.c); complaints are said.  0, or
  * negative with err and nothing changed. */

@@ -40,7 +40,6 @@ struct order {
     char pool[ORDERS_POOL_MAX + 1]; /* restart, stop, start, scale; "" otherwise */
     uint32_t number;                /* scale: 1 to ORDERS_SCALE_MAX */
     bool wait;                      /* whoever gave it waits until all is settled */
-    uint64_t ticket;                /* for whoever carries it out; 0 as parsed */
 };
 
 /* Read one line (foreign bytes, its newline left out).  0; -EINVAL with err saying what is allowed. */
@@ -55,7 +54,7 @@ enum orders_outcome { ORDERS_PENDING = 1 };
 struct orders_desk {
     void *cookie;
     /* Begin.  0 done; ORDERS_PENDING: begun, ask again with look(); negative. */
-    int (*give)(void *cookie, struct order *o, struct bytes *said, struct error *err);
+    int (*give)(void *cookie, const struct order *o, struct bytes *said, struct error *err);
     /* What has become of it now.  As give(). */
     int (*look)(void *cookie, const struct order *o, struct bytes *said, struct error *err);
 };

@@ -21,6 +21,7 @@
 #include "master/upgrade_state.h"
 
 #define ANSWER_MAX 8192u
+#define SIGNAL_PAUSE CLOCK_MSEC
 
 enum phase {
     IDLE,
@@ -35,6 +36,7 @@ struct upgrade {
     char *const *argv;
     char *path;
     enum phase phase;
+    bool pausing;         /* READY: for a signal to be handed out */
     bool impatient;       /* it has waited long enough */
     struct error failure; /* of the last one */
     struct successor_trial trial;
@@ -189,7 +191,11 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
     (void)source;
     (void)usec;
-    if (u->phase == HOLDING || u->phase == READY) {
+    if (u->phase == READY && u->pausing) {
+        u->pausing = false;
+        arm_timer(u, UPGRADE_HOLD);
+        (void)sd_event_source_set_enabled(u->act, SD_EVENT_ONESHOT);
+    } else if (u->phase == HOLDING || u->phase == READY) {
         const char *why = u->desk.hold(u->desk.cookie, false);
 
         u->impatient = true;
@@ -279,7 +285,8 @@ static void become(struct upgrade *u)
     fail(u, &err);
 }
 
-/* A signal that the loop has read and not handed out would be lost with it. */
+/* A signal that the loop has read and not handed out would be lost with it.  The pause is a timer's: a
+ * deferred source that asks for itself again goes before all others, for ever. */
 static int on_act(sd_event_source *source, void *userdata)
 {
     struct upgrade *u = userdata;
@@ -287,9 +294,10 @@ static int on_act(sd_event_source *source, void *userdata)
     (void)source;
     if (u->phase != READY)
         return 0;
-    if (u->desk.heard(u->desk.cookie))
-        (void)sd_event_source_set_enabled(u->act, SD_EVENT_ONESHOT);
-    else if (u->desk.hold(u->desk.cookie, !u->impatient) == NULL)
+    if (u->desk.heard(u->desk.cookie)) {
+        u->pausing = true;
+        arm_timer(u, SIGNAL_PAUSE);
+    } else if (u->desk.hold(u->desk.cookie, !u->impatient) == NULL)
         become(u);
     return 0;
 }
@@ -301,7 +309,7 @@ int upgrade_order(struct upgrade *u, struct error *err)
     if (u->phase != IDLE)
         return error_set(err, EALREADY, "an upgrade is under way already");
     u->failure = ERROR_NONE;
-    u->impatient = false;
+    u->impatient = u->pausing = false;
     const char *why = u->desk.hold(u->desk.cookie, !u->impatient);
     log_write(LOG_LEVEL_NOTICE, NULL, "upgrading to %s%s%s", u->path,
               why == NULL ? "" : ", but first: ", why == NULL ? "" : why);

@@ -110,7 +110,7 @@ static int read_conf(struct upgrade_state *s, const struct state_record *record,
     struct conf_complaints complaints = {0};
     struct conf **more = s->conf_count == CONFS_MAX
                              ? NULL
-                             : reallocarray(s->confs, s->conf_count + 1, sizeof(*more));
+                             : reallocarray(s->confs, s->conf_count + 1, sizeof(struct conf *));
     char *text = more == NULL ? NULL : malloc(record->length + 1);
 
     if (more != NULL)

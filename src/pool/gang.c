@@ -288,6 +288,24 @@ void gang_proved(struct gang *g, uint64_t started)
     gang_say(g, LOG_LEVEL_NOTICE, "is running again");
 }
 
+/* Whoever waits now is to be served; who comes later is the next master's, as the keeper has the
+ * sockets.  Without the kernel's count: until nobody waits. */
+static uint64_t accepted_when_empty(const struct gang *g)
+{
+    uint64_t count = board_snapshot_accepted(g->board);
+
+    for (size_t i = 0; i < g->ports.count; i++) {
+        struct queue_length length;
+
+        if (g->ports.items[i].fd < 0 || g->ports.items[i].lent)
+            continue;
+        if (queue_ask(g->context->queue, g->ports.items[i].fd, &length) < 0)
+            return UINT64_MAX;
+        count += length.waiting;
+    }
+    return count;
+}
+
 void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now)
 {
     static const enum lifecycle_event orders[] = {
@@ -308,6 +326,7 @@ void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now)
     g->retiring = stopping ? g->retiring : how == GANG_STOP_RETIRE;
     if (first || how > GANG_STOP_DRAIN)
         g->emptying = how <= GANG_STOP_DRAIN && ports_own(&g->ports) > 0 && gang_serving(g) > 0;
+    g->empty_after = g->emptying && g->context->leave_paths ? accepted_when_empty(g) : UINT64_MAX;
     g->empty_look = now + GANG_EMPTY_EVERY;
     for (uint32_t i = 0; i < g->slots; i++) {
         struct worker *w = &g->workers[i];

@@ -185,7 +185,8 @@ static void look_at_queue(struct gang *g, uint64_t now)
     if (!g->emptying || now < g->empty_look)
         return;
     g->empty_look = now + GANG_EMPTY_EVERY;
-    g->emptying = now < g->stop_by && gang_alive(g) > 0 && ports_waiting(&g->ports);
+    g->emptying = now < g->stop_by && gang_alive(g) > 0 && ports_waiting(&g->ports) &&
+                  board_snapshot_accepted(g->board) < g->empty_after;
 }
 
 /* Nobody takes anything out of them any more: whoever comes is to hear so at once. */

@@ -78,9 +78,10 @@ struct gang {
     uint64_t next_reached; /* max_children was reached: not counted again before */
     /* Stopping, but its workers still serve what waits in sockets that nobody new finds. */
     bool emptying;
-    uint64_t empty_look;    /* while emptying: when to look next */
-    uint64_t stop_by;       /* while stopping: no request in hand may take longer */
-    bool proven;            /* a worker has been ready */
+    uint64_t empty_look;  /* while emptying: when to look next */
+    uint64_t empty_after; /* … and, where others may still come in: when so many were accepted */
+    uint64_t stop_by;     /* while stopping: no request in hand may take longer */
+    bool proven;          /* a worker has been ready */
     struct worker *workers; /* by slot; owned */
     uint32_t slots;         /* all of them; the last one is for a shedder */
     uint32_t posts;         /* slots that ordinary workers have ever been allowed to have: the first

@@ -88,6 +88,7 @@ static void fill_numbers(struct gang *g, const struct frozen_gang *f)
     g->proven = f->proven;
     g->settled = f->settled;
     g->empty_look = f->empty_look;
+    g->empty_after = UINT64_MAX;
     g->stop_by = f->stop_by;
     g->failed_at = f->failed_at;
     g->next_look = f->next_look;

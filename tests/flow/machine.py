@@ -164,5 +164,5 @@ class Machine:
         if self.path(path).exists():
             self.path(path).unlink()
 
-    def ask(self, script, query, sock="/run/ganger/web.sock", **more):
-        return fcgi.ask(str(self.path(sock)), script, query, **more)
+    def ask(self, script, query, body=b"", sock="/run/ganger/web.sock", **more):
+        return fcgi.ask(str(self.path(sock)), script, query, body, **more)

@@ -16,7 +16,7 @@ import time
 import pytest
 
 import daemon
-from fcgi import Closed, Conn, cgi_params, whole
+from fcgi import PARAMS, STDIN, Closed, Conn, begin, cgi_params, pairs, stream, whole
 
 LINKS = 32  # CONTROL_LINKS
 
@@ -274,7 +274,7 @@ def test_C88_a_thousand_idle_connections_keep_nobody_out(served):
         lines = [stack.enter_context(Line(served)) for _ in range(1000)]
         assert "ganger" in order(served, "ping").stdout
         assert served.status("web")["active processes"] >= 0
-        assert daemon.descriptors(served.pid) <= before + LINKS
+        assert daemon.descriptors(served.pid) <= before + LINKS + 1  # one is just being let in
         # Each of them is told, and hung up on, sooner or later.
         for line in lines:
             assert line.rest().startswith("failed: ")
@@ -287,7 +287,8 @@ def test_C88_who_waits_keeps_the_place_and_more_are_turned_away(web):
     web.serve()
     with Conn(web.web) as c, contextlib.ExitStack() as stack:
         path = web.notes / "q"
-        c.send(whole(cgi_params(web.t, f"note={path}&ok&out=a&sleep=3000")))
+        params = cgi_params(web.t, f"note={path}&ok&cat", "POST", CONTENT_LENGTH="1")
+        c.send(begin() + stream(PARAMS, 1, pairs(params)))  # its body comes at the end
         daemon.wait_for(path.exists)
         waiting = [stack.enter_context(Line(web)) for _ in range(LINKS)]
         for line in waiting:
@@ -297,6 +298,7 @@ def test_C88_who_waits_keeps_the_place_and_more_are_turned_away(web):
         # Whoever hangs up makes room.
         waiting.pop().sock.close()
         daemon.wait_for(lambda: "ganger" in say(web, b"ping\n"), what="a free place")
+        c.send(stream(STDIN, 1, b"a"))
         assert c.answer().body == b"a"
         assert [line.rest() for line in waiting] == ["ok\n"] * (LINKS - 1)
     assert web.process.wait(daemon.PATIENCE) == 0
@@ -403,6 +405,46 @@ def test_C26_a_second_term_is_immediate(web):
         with pytest.raises(Closed):
             c.answer()
     assert "stopping now" in web.log
+
+
+def test_C26_how_term_stops_can_be_reloaded(served):
+    """And what waits in the backlog when the grace is over is left, with status 0 all the same."""
+    served.config.write_text(served.config.read_text() + "stop_on_term = graceful\n"
+                             "process_control_timeout = 1s\n")
+    order(served, "reload", "--wait")
+    with contextlib.ExitStack() as stack:
+        conns = [stack.enter_context(Conn(served.web, 30)) for _ in range(8)]
+        for i, c in enumerate(conns):
+            c.send(whole(cgi_params(served.t, f"note={served.notes}/{i}&ok&out=a&sleep=60000")))
+        daemon.wait_for(lambda: len(list(served.notes.iterdir())) == 4, what="all four are busy")
+        began = time.monotonic()
+        served.signal(signal.SIGTERM)
+        assert served.process.wait(daemon.PATIENCE) == 0
+        assert 1 <= time.monotonic() - began < 10
+        for c in conns:
+            with pytest.raises(Closed):
+                c.answer()
+    assert "finishing requests" in served.log
+
+
+def test_whoever_waits_when_ganger_stops_is_told(world):
+    """A pool that does not come up keeps its restart waiting."""
+    slow = world.ganger.folder.script("slow.sh", "#!/bin/sh\nexec sleep 60\n")
+    world.add("c", pm__max_children=1).start()
+    with Line(world.ganger) as line, Line(world.ganger) as other:
+        line.send(b"stop c wait\n")
+        assert line.rest() == "pool c: stop\nok\n"
+        world.ganger.config.write_text(world.ganger.config.read_text().replace(world.commands["c"][0], slow))
+        other.send(b"reload wait\n")
+        assert other.rest().endswith("ok\n")
+    with Line(world.ganger) as line:
+        line.send(b"start c wait\n")
+        daemon.wait_for(lambda: "slow.sh" in str(daemon.children(world.ganger.pid)) or
+                        any(c[1] == "sleep" for c in daemon.children(world.ganger.pid)))
+        world.ganger.signal(signal.SIGTERM)
+        said = line.rest()
+    assert re.search(r"^(ok|failed: .*)\n\Z", said, re.M), said
+    assert world.ganger.process.wait(daemon.PATIENCE) == 0
 
 
 STUBBORN = r"""

@@ -182,14 +182,17 @@ def test_C07_a_new_master_at_once_waits_for_what_the_old_one_left(three):
             c = held[pool] = stack.enter_context(Conn(three.sock(pool), 30, strict=False))
             note = three.notes / f"held-{pool}"
             script, query = (three.slow, f"held-{pool}") if pool == "cgi" else \
-                (three.php, f"note={note}&sleep=1500")
+                (three.php, f"note={note}&sleep=4000")
             c.send(whole(cgi_params(script, query)))
             wait_for(lambda: note.exists() and note.read_text().strip(), what=f"{pool} has it in hand")
         three.ganger.process.kill()
         three.ganger.process.wait()
-        three.ganger.start()
+        three.ganger.start()  # at once, and it is ready
+        for pool in NATIVE:  # ganger's own workers let go of the socket at once
+            assert three.status(pool)["state"] == "failed" or "free now" in three.ganger.log, pool
         for pool, c in held.items():
             assert c.answer().status == 200, pool
+    three.ganger.wait_log("its address is free now", count=len(NATIVE))
     for pool in pools:
         wait_for(lambda: three.status(pool).get("state") == "running", what=f"{pool} runs")
         assert ask(three.sock(pool), three.slow if pool == "cgi" else three.php, f"after-{pool}",

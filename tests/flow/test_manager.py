@@ -227,6 +227,28 @@ def test_C92_restart_under_load(site):
         assert inode(site.sock("web")) == path
 
 
+def test_C92_restart_of_a_pool_that_is_never_idle(site, programs):
+    """Whoever waits when it begins to stop is served; those who come all the time do not hold it up."""
+    program = shutil.copy(programs["fcgi-hello"], site.base / "native")
+
+    def right(answer, word):
+        found = re.fullmatch(rb"pid=\d+ slept=(\d+)\n(\w+)", answer.body)
+        return found and int(found.group(1)) >= 20 and found.group(2) == word.encode()
+    with managed(site) as m:
+        site.write(site.pool("native", f'  kind = fastcgi\n  command = {{"{program}"}}\n'
+                             "  pm.max_children = 2"))
+        m.start()
+        with Load(lambda word: ask(site.sock("native"), "/x", "sleep=20&cat", word.encode()), 3,
+                  right) as load:
+            for _ in range(ROUNDS):
+                load.more(10)
+                assert site.stop(signal.SIGQUIT) == 0
+                m.start()
+            load.more(10)
+            failures = load.end()
+        assert not failures, failures[:5]
+
+
 def test_C94_strangers_in_the_store(site):
     """What no pool wants is taken out, its path too; what is not what its name says is not used."""
     with managed(site) as m:
@@ -386,3 +408,13 @@ def test_an_upgrade_keeps_what_is_kept(site):
         served(site, site.sock("own"))
         served(site, str(site.base / "web.sock"))
         web.close()
+
+
+def test_daemonize_is_left_out_for_a_service_manager(site):
+    site.globals = "daemonize = yes"
+    with managed(site) as m:
+        site.write(site.cgi("web"))
+        m.start()
+        assert site.process.poll() is None
+        served(site, site.sock("web"))
+        assert "daemonize = yes is left out" in site.log

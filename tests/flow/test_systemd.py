@@ -40,14 +40,15 @@ pool native {{
 
 
 @pytest.fixture(scope="module")
-def booted(programs):
+def booted(request, programs):
     m = machine.Machine()
     try:
         m.boot()
     except machine.Impossible as why:
         m.close()
         line = f"NOT TESTED: ganger under systemd, for this machine cannot boot a container: {why}"
-        print(line, file=sys.__stderr__)
+        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print(f"\n{'=' * 80}\n{line}\n{'=' * 80}", file=sys.stderr)
         warnings.warn(line)
         pytest.skip(line)
     m.path("/srv/cgi").mkdir(parents=True)
@@ -88,6 +89,16 @@ def say(m, word, more="", **options):
 
 def served(m, word="here", **options):
     assert say(m, word, **options).body == word.encode()
+
+
+def native_load(m):
+    """On the native pool, whose program sleeps once: a signal in the middle of it would be seen."""
+    def right(answer, word):
+        found = re.fullmatch(rb"pid=\d+ slept=(\d+)\n(\w+)", answer.body)
+        return found and int(found.group(1)) >= 20 and found.group(2) == word.encode()
+    return Load(lambda word: m.ask("/x", "sleep=20&cat", word.encode(),
+                                   "/run/ganger/native.sock"), 3,
+                right)
 
 
 def kill(m, signal="KILL"):
@@ -136,14 +147,16 @@ def test_C06_C93_kill_9_of_the_master_under_load(system):
     """Nobody is refused, nothing in hand is lost, and the sockets are the same."""
     system.systemctl("start", "ganger")
     path = inode(system.path("/run/ganger/web.sock"))
-    with Load(lambda word: say(system, word, "sleep=10&")) as load:
+    with Load(lambda word: say(system, word, "sleep=10&"), 3) as load, native_load(system) as native:
         for _ in range(ROUNDS):
             load.more(20)
+            native.more(10)
             pid = system.show("MainPID")
             kill(system)
             again(system, pid)
         load.more(20)
-        failures = load.end()
+        native.more(10)
+        failures = load.end() + native.end()
     assert not failures, f"{failures[:5]}\n{system.journal()}"
     assert inode(system.path("/run/ganger/web.sock")) == path
     assert int(system.show("NRestarts")) == ROUNDS
@@ -153,12 +166,14 @@ def test_C06_C93_kill_9_of_the_master_under_load(system):
 def test_C92_restart_under_load(system):
     system.systemctl("start", "ganger")
     path = inode(system.path("/run/ganger/web.sock"))
-    with Load(lambda word: say(system, word)) as load:
+    with Load(lambda word: say(system, word), 3) as load, native_load(system) as native:
         for _ in range(ROUNDS):
             load.more(20)
+            native.more(10)
             system.systemctl("restart", "ganger")
         load.more(20)
-        failures = load.end()
+        native.more(10)
+        failures = load.end() + native.end()
     assert not failures, f"{failures[:5]}\n{system.journal()}"
     assert inode(system.path("/run/ganger/web.sock")) == path
 

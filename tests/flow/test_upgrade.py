@@ -5,6 +5,7 @@ binary that cannot take over leaves the old one running.  FAULTS C28 to C32."""
 import contextlib
 import fcntl
 import os
+import random
 import re
 import shutil
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 import daemon
 import fcgi
+import native
 from daemon import wait_for
 
 ONE = '  kind = cgi\n  command = {"/bin/true"}\n  pm = static\n  pm.max_children = 1'
@@ -84,8 +86,7 @@ def totals(ganger, pool):
 
 
 class Load:
-    """Clients straight at the sockets of some pools, each request on a new connection; every outcome is
-    counted.  `pools`: {name: function that asks once and raises when the answer is wrong}."""
+    """Clients of some pools, each request on a new connection; every outcome is counted.  `pools`: {name: function that asks once and raises when the answer is wrong}."""
 
     def __init__(self, pools, clients=2):
         self.failures, self.done, self.over = [], {name: 0 for name in pools}, False
@@ -117,38 +118,46 @@ class Load:
 
 
 def three_pools(world, ganger):
-    """A CGI pool, php-cgi and a libfcgi program; {name: one request}."""
+    """A CGI pool, php-cgi and a libfcgi program, behind nginx; {name: one request}."""
     script = ganger.folder.script("answer", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nfine\\n'\n")
+    owner = '  listen.owner = "www-data"\n' if ganger.as_root else ""
     world.pools["web"] = ganger.pool(
-        "web", f'  kind = cgi\n  command = {{"{script}"}}\n  pm = static\n  pm.max_children = 2')
+        "web", f'  kind = cgi\n  command = {{"{script}"}}\n  pm = static\n  pm.max_children = 2\n{owner}')
     # php-cgi leaves by itself after 500 requests otherwise.
     world.add("php", env='{"PHP_FCGI_MAX_REQUESTS=1000000"}').add("c")
     world.start()
     world.settled("php", 2)
     world.settled("c", 2)
+    world.front()
 
     def web():
-        answer = fcgi.ask(ganger.sock("web"), script, "")
-        assert answer.status == 200 and answer.body == b"fine\n", answer
+        reply = world.get("web")
+        assert reply.status == 200 and reply.body == b"fine\n", reply
 
     def native(pool):
         def ask():
-            reply = world.direct(pool)
+            reply = world.get(pool)
             assert reply.status == 200 and reply.pid, reply
         return ask
     return {"web": web, "php": native("php"), "c": native("c")}
 
 
-def test_C28_upgrades_under_load(installed, programs):
-    """Show 5, the first half: 20 in 20 seconds (fewer where time is short)."""
-    import native
+@pytest.fixture
+def behind(installed, programs):
+    """(ganger, {pool: ask once}) of three pools behind nginx."""
     world = native.World(installed, programs)
-    asks = three_pools(world, installed)
+    yield installed, three_pools(world, installed)
+    world.close()
+
+
+def test_C28_upgrades_under_load(behind):
+    """Show 5, the first half: 20 in 20 seconds (fewer where time is short)."""
+    installed, asks = behind
     count = 20 if daemon.LONG else 8
     master, workers, sockets = installed.pid, pids(installed), inodes(installed)
     before = {pool: totals(installed, pool) for pool in asks}
     control = os.stat(installed.runtime / "control.sock").st_ino
-    load = Load(asks)
+    load = Load(asks, clients=3 if daemon.LONG else 2)
     for i in range(count):
         began = time.monotonic()
         upgrade(installed, i)
@@ -186,11 +195,9 @@ def binaries(ganger):
     }
 
 
-def test_C29_binaries_that_cannot_take_over(installed, programs):
+def test_C29_binaries_that_cannot_take_over(behind):
     """Show 5, the second half: refused, and serving goes on."""
-    import native
-    world = native.World(installed, programs)
-    asks = three_pools(world, installed)
+    installed, asks = behind
     workers = pids(installed)
     real = installed.binary.read_bytes()
     load = Load({"web": asks["web"], "php": asks["php"]}, clients=1)
@@ -467,3 +474,151 @@ def test_C30_no_state_at_all(installed, state):
                          ("x", "no descriptor"), ("99999999999999", "no descriptor"), ("", "no descriptor")):
         start_with(installed, state, number=number)
         serves_anew(installed, says)
+
+
+# ---- what is under way in the moment of the exec ----
+
+def test_C28_as_anybody(each_ganger, folder):
+    """As root and as an ordinary user; the limits and capabilities stay."""
+    g = each_ganger
+    g.binary = daemon.BUILD / "ganger"
+    g.write(g.pool("web", ONE))
+    g.start()
+    workers, before = pids(g), kernel_facts(g.pid)
+    for i in range(3):
+        upgrade(g, i)
+    assert pids(g) == workers
+    assert kernel_facts(g.pid) == before
+    # A worker that is started now starts from the limits that the first image was born with.
+    first = limits(g.workers("web")[0])
+    os.kill(g.workers("web")[0], signal.SIGKILL)
+    wait_for(lambda: g.workers("web") and g.workers("web")[0] not in workers, what="a new worker")
+    wait_for(lambda: g.status("web")["idle processes"] == 1, what="it serves")
+    assert limits(g.workers("web")[0]) == first
+    assert fcgi.ask(g.sock("web"), "/x", "").status == 502
+
+
+def kernel_facts(pid):
+    """What of a process an upgrade must not change."""
+    lines = open(f"/proc/{pid}/status").read().splitlines()
+    facts = [line for line in lines if line.split(":")[0] in
+             ("Uid", "Gid", "Groups", "SigBlk", "SigIgn", "CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb",
+              "NoNewPrivs", "Umask", "NSpid", "PPid")]
+    return facts, limits(pid), open(f"/proc/{pid}/cmdline").read(), os.readlink(f"/proc/{pid}/cwd")
+
+
+def limits(pid):
+    return open(f"/proc/{pid}/limits").read()
+
+
+def test_C28_a_daemon(installed):
+    """It does not become one a second time, its log goes on, and its pid file stays locked."""
+    log = installed.base / "its.log"
+    installed.globals = f'error_log = "{log}"\n'
+    installed.write(installed.pool("web", ONE))
+    assert installed.run("-D").returncode == 0
+    pid = int((installed.runtime / "ganger.pid").read_text())
+    try:
+        for i in range(1, 4):
+            os.kill(pid, signal.SIGUSR2)
+            wait_for(lambda: log.read_text().count("upgraded from ganger") == i, what="an upgrade")
+        assert "another ganger is running" in installed.run().stderr + log.read_text()
+        assert int((installed.runtime / "ganger.pid").read_text()) == pid and daemon.alive(pid)
+        assert installed.ctl("ping").returncode == 0
+        assert installed.ctl("quit", "--wait").returncode == 0
+    finally:
+        if daemon.alive(pid):
+            os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: not daemon.alive(pid), what="the daemon has ended")
+    assert not (installed.runtime / "ganger.pid").exists()
+    assert "Sanitizer" not in log.read_text()
+
+
+def test_C28_requests_of_all_generations(installed, programs):
+    """A request in the current generation, one in a generation that a reload has replaced, and one in a
+    pool that it has dropped: all go on over upgrades, and their workers leave as they would have."""
+    world = native.World(installed, programs)
+    for name in ("kept", "replaced", "dropped"):
+        world.add(name, [programs["fcgi-hello"]])
+    world.start()
+    pending = {name: world.in_hand(name, name, "sleep=4000")[0]
+               for name in ("kept", "replaced", "dropped")}
+    world.pools.pop("dropped")
+    world.add("replaced", [programs["fcgi-hello"]], env='{"A=1"}')
+    installed.write(*world.pools.values())
+    assert installed.ctl("reload", "--wait").returncode in (0, 1)
+    for i in range(2):
+        upgrade(installed, i)
+    assert installed.status("replaced")["generation"] == 2
+    for name, request in pending.items():
+        reply = request.result()
+        assert reply.status == 200 and reply.slept >= 3900, (name, reply)
+    expected = {"kept": 2, "replaced": 2}
+    wait_for(lambda: len(pids(installed)) == sum(expected.values()) + 1, what="the old ones have left")
+    for name in expected:
+        assert world.direct(name).status == 200
+    assert not os.path.exists(installed.sock("dropped"))
+
+
+def test_C20_signals_in_the_middle(installed):
+    """HUP, USR1 and USR2 at random moments for a while, then QUIT: all are carried out, none is lost,
+    and the end is orderly."""
+    body = '  kind = cgi\n  command = {"/bin/true"}\n  pm = static\n  pm.max_children = 1\n'
+    installed.write(installed.pool("web", body))
+    installed.start()
+    rounds, seed = (200, 1) if daemon.LONG else (40, 1)
+    chance = random.Random(seed)
+    for i in range(rounds):
+        if chance.random() < 0.5:
+            installed.write(installed.pool("web", body + f'  env = {{"N={i}"}}\n'))
+            installed.signal(signal.SIGHUP)
+        if chance.random() < 0.3:
+            installed.signal(signal.SIGUSR1)
+        installed.signal(signal.SIGUSR2)
+        time.sleep(chance.random() * 0.05)
+    installed.write(installed.pool("web", body + '  env = {"LAST=1"}\n'))
+    installed.signal(signal.SIGHUP)
+    installed.signal(signal.SIGUSR2)
+    wait_for(lambda: upgrades(installed) > 0, what="an upgrade", timeout=60)
+
+    def last():
+        pids_ = installed.workers("web")
+        return len(pids_) == 1 and not installed.ctl("reload", "--wait").returncode
+    wait_for(last, what="the last configuration", timeout=60)
+    assert fcgi.ask(installed.sock("web"), "/x", "").status == 502
+    assert installed.process.poll() is None
+    installed.signal(signal.SIGUSR2)
+    installed.signal(signal.SIGQUIT)
+    assert installed.process.wait(daemon.PATIENCE) == 0
+
+
+def test_C29_a_binary_that_fails_behind_the_exec(installed):
+    """It has passed its trial, and cannot take over all the same: nothing can bring the old image back.
+    It ends what it cannot manage and starts afresh, with the same pid."""
+    installed.write(installed.pool("web", ONE))
+    installed.start()
+    master, workers = installed.pid, pids(installed)
+    for name in ("ganger", "ganger-worker", "libganger-shim.so"):
+        shutil.copy(installed.binary.with_name(name), installed.base / name)
+    install(installed, f"""#!/usr/bin/python3
+import fcntl, os, struct, sys
+real = "{installed.base}/ganger"
+if "--adopt-check" in sys.argv:
+    os.execv(real, sys.argv)
+data = bytearray(os.pread(int(os.environ["GANGER_ADOPT"]), 1 << 26, 0))
+data[8:12] = struct.pack("=I", 99)
+new = os.memfd_create("later", os.MFD_ALLOW_SEALING)
+os.write(new, data)
+fcntl.fcntl(new, 1033, 15)
+os.set_inheritable(new, True)
+os.environ["GANGER_ADOPT"] = str(new)
+os.execv(real, sys.argv)
+""".encode())
+    installed.signal(signal.SIGUSR2)
+    installed.wait_log("cannot be taken over: the state has version 99.*; starting afresh")
+    installed.wait_log("ready to handle connections", count=2)
+    assert installed.process.poll() is None and installed.pid == master
+    assert not set(pids(installed)) & set(workers)
+    assert installed.status("web")["idle processes"] == 1
+    assert fcgi.ask(installed.sock("web"), "/x", "").status == 502
+    assert installed.ctl("ping").returncode == 0

@@ -54,7 +54,6 @@ static void test_good(void **unused)
         assert_string_equal(o.pool, rows[i].pool);
         assert_int_equal(o.number, rows[i].number);
         assert_int_equal(o.wait, rows[i].wait);
-        assert_int_equal(o.ticket, 0);
     }
 }
 
