@@ -52,6 +52,7 @@ struct worker {
     bool refused;            /* its exec failed, and the gang's reason says why */
     enum recycle_cause due;  /* to be replaced, and why */
     uint32_t recycle_at;     /* when it has answered so many requests; 0: never */
+    uint64_t hold_at;        /* told: to wait, once it has answered so many */
     size_t boards;           /* status workers: how many boards it has been given */
     struct worker_native native;
 };

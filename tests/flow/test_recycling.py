@@ -100,6 +100,17 @@ def nobody_goes_on(order, limit, gang=GANG, clients=CLIENTS):
     assert max(late.values(), default=0) <= clients, late
 
 
+def bounded(answers, limit, took):
+    """Nobody accepts more than twice its limit, or ten more than it, before its successor has come.  One
+    that has waited for a second takes one more; and when those that leave take half a second for it,
+    so that no successor is on the way, nobody is held: a machine as busy as that is no rule."""
+    bound = max(2 * limit, limit + 10)
+    counts = answers.counts
+    over = {one: n for one, n in counts.items() if n > bound + took}
+    assert len(over) <= len(counts) / 5, (bound, took, sorted(counts.values()))
+    assert len(counts) >= len(answers.order) / (2 * bound), sorted(counts.values())
+
+
 def accounts_agree(world, name, answers, limit, size=GANG):
     """What the clients have seen of the workers is what status says."""
     counts = answers.counts
@@ -135,6 +146,7 @@ def test_max_requests_loses_nothing(world, name, limit):
     answers.until_gone(first)
     accounts_agree(world, name, answers, limit)
     nobody_goes_on(answers.order, limit)
+    bounded(answers, limit, crowd.took)
     counts = sorted(answers.counts.values())
     print(f"{name}, max_requests = {limit}: {len(answers.order)} requests in {crowd.took:.1f} s, "
           f"0 failures, {len(counts)} workers; requests of one: "
