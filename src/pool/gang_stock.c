@@ -66,7 +66,7 @@ uint64_t gang_stock_hold(struct gang *g, const struct policy_input *taken,
                          const struct policy_answer *answer, uint64_t now)
 {
     /* Asked anew: a start that was tried just now may have failed. */
-    bool able = g->proven && !g->stopping && !throttle_failing(&g->throttle);
+    bool able = !g->stopping && !throttle_failing(&g->throttle);
     bool coming =
         taken->due == 0 || taken->pending > 0 || answer->start > 0 || answer->retire_due > 0;
     bool hold = g->pool->pm_max_requests > 0 && recycle_may_hold(&g->hold, able, coming, now);

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import statistics
+import time
 
 import pytest
 
@@ -344,6 +345,25 @@ def test_the_old_serve_on_while_no_successor_can_start(world):
     answers.until_gone(first)
     wait_for(lambda: world.status("c")["state"] == "running", what="it is well again")
     whole(world, "c")
+
+
+@pytest.mark.parametrize("name", ["php", "c", "cgi"])
+def test_a_master_that_is_stuck_stops_nobody_from_being_served(world, name):
+    """A worker that may accept no more takes one connection each second all the same."""
+    add(world, name, pm__max_children=1, pm__max_requests=1).start()
+    world.settled(name, 1)
+    os.kill(world.ganger.pid, signal.SIGSTOP)
+    try:
+        first = [life(world.direct(name, who(name))) for _ in range(10)]
+        began = time.monotonic()
+        more = [life(world.direct(name, who(name))) for _ in range(3)]  # the first of them may still come
+        took = time.monotonic() - began
+    finally:
+        os.kill(world.ganger.pid, signal.SIGCONT)
+    assert len(set(first + more)) == 1
+    assert took >= 1.9, took
+    wait_for(lambda: first[0] not in standing(world, name), what="it is replaced")
+    whole(world, name, 1)
 
 
 def test_a_long_request_does_not_hold_up_a_stop_of_a_gang_that_is_replaced(world):
