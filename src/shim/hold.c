@@ -22,7 +22,7 @@
 
 void hold_accept(int fd)
 {
-    const struct timespec pause = {.tv_nsec = BOARD_HOLD_LOOK * 1000000};
+    const struct timespec pause = {.tv_nsec = BOARD_HOLD_LOOK * 1000000L};
     uint64_t until = shim_now() + BOARD_HOLD_MOST;
     int keep = errno;
     bool outer = shim_mine.waits; /* this may be a handler in the midst of another wait */
