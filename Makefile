@@ -59,7 +59,7 @@ ctl_SRC := $(call room,ctl, \
 	argument exchange head order place request source status table timing trace variables)
 # The preloaded library, outside of the floors.
 shim_SRC := $(call room,shim, \
-	accept close count drain marks next process shim signals sleep wait)
+	accept close count drain hold marks next process shim signals sleep wait)
 
 $(foreach file,$(filter-out $(foreach r,$(ROOMS) shim,$($(r)_SRC)),$(wildcard src/*/*.c)),\
 	$(warning $(file) is in no list of the Makefile: add it to its room's))

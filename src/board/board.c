@@ -208,6 +208,14 @@ void board_ring_due(struct board *b, int fd)
     }
 }
 
+bool board_hold_wanted(const struct board *b)
+{
+    const struct board_slot *slot = mapping_own(b);
+    uint64_t at = slot == NULL ? 0 : atomic_load_explicit(&slot->hold_at, memory_order_acquire);
+
+    return at > 0 && atomic_load_explicit(&slot->requests, memory_order_relaxed) >= at;
+}
+
 bool board_drain_wanted(const struct board *b)
 {
     const struct board_slot *slot = mapping_own(b);

@@ -46,6 +46,9 @@ void board_slot_set_drain(struct board *b, uint32_t i);
 /* The occupant is to ring the doorbell after every request once it has answered `requests` of them:
  * it is to be replaced.  0: never. */
 void board_slot_set_ring_at(struct board *b, uint32_t i, uint64_t requests);
+/* The occupant is to accept nothing once it has answered `requests`, but to wait for the word to
+ * leave.  0: it accepts. */
+void board_slot_set_hold_at(struct board *b, uint32_t i, uint64_t requests);
 /* The occupant is a native program that nothing is known of from inside. */
 void board_slot_set_opaque(struct board *b, uint32_t i);
 /* What the occupant says of itself, without a copy of the whole board.  Gossip, clamped as in a
@@ -116,6 +119,8 @@ void board_ring(struct board *b, int fd);
 /* Ring it when this worker has answered as many requests as board_slot_set_ring_at() said. */
 void board_ring_due(struct board *b, int fd);
 bool board_drain_wanted(const struct board *b);
+/* This worker has answered as many requests as board_slot_set_hold_at() said. */
+bool board_hold_wanted(const struct board *b);
 /* Count one finished request of `usec` in the histogram; bounds in board_bucket_bound(). */
 void board_observe(struct board *b, uint64_t usec);
 /* Upper bound of bucket i in microseconds; UINT64_MAX for the last. */

@@ -112,6 +112,12 @@ enum board_shim { /* how far the preloaded library has come in a native worker *
                   BOARD_SHIM_FORKED = 3,    /* not it does so, but children that it has forked */
 };
 
+/* A worker that is held (`hold_at`) waits for its successor: LEAVING, with nothing in hand.  It looks
+ * again and again whether it still is to, and after so long it accepts one connection all the same:
+ * whatever becomes of the master, nobody waits for ever.  Milliseconds. */
+#define BOARD_HOLD_LOOK 10
+#define BOARD_HOLD_MOST 1000
+
 struct board_slot {
     /* ---- master's line ---- */
     _Alignas(64) _Atomic uint32_t generation; /* which occupant; 0: empty */
@@ -120,6 +126,7 @@ struct board_slot {
     _Atomic uint32_t opaque; /* 1: a native program that no shim can enter; its lines stay empty */
     _Atomic uint64_t start_time; /* wall clock microseconds */
     _Atomic uint64_t ring_at;    /* ring, whatever else, once `requests` is as many; 0: never */
+    _Atomic uint64_t hold_at;    /* accept no more, for now, once it is as many; 0: never */
     /* ---- worker's lines ---- */
     _Alignas(64) _Atomic uint32_t state; /* enum board_worker_state */
     _Atomic uint32_t active;             /* requests (own worker) or connections (shim) in hand */

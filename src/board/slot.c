@@ -75,6 +75,7 @@ static void slot_empty(struct board *b, struct board_slot *slot)
     atomic_store_explicit(&slot->pid, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->start_time, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->ring_at, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->hold_at, 0, memory_order_relaxed);
     board_sequence_store(&slot->request, &nothing, sizeof(nothing));
 }
 
@@ -115,6 +116,13 @@ void board_slot_set_ring_at(struct board *b, uint32_t i, uint64_t requests)
 {
     if (i < b->slots && b->writable) {
         atomic_store_explicit(&mapping_slot(b, i)->ring_at, requests, memory_order_release);
+    }
+}
+
+void board_slot_set_hold_at(struct board *b, uint32_t i, uint64_t requests)
+{
+    if (i < b->slots && b->writable) {
+        atomic_store_explicit(&mapping_slot(b, i)->hold_at, requests, memory_order_release);
     }
 }
 

@@ -37,6 +37,7 @@ static int start_one(struct gang *g, struct worker *w, uint64_t now)
     gang_native_started(g, w);
     w->recycle_at = recycle_limit(g->pool->pm_max_requests, serial);
     board_slot_set_ring_at(g->board, w->slot, w->recycle_at);
+    w->hold_at = 0;
     gang_count_process(g, 1);
     g->card.spawned++;
     r = gang_hear_watch(g, w, GANG_WATCH_REPORT, w->report, false);
@@ -225,6 +226,7 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
         struct policy_answer answer = policy_decide(&in);
         obey(g, &in, &answer, now);
         next = sooner(gang_stock_watch(g, &in, &answer, now), gang_stock_next(g, &answer, now));
+        next = sooner(next, gang_stock_hold(g, &in, &answer, now));
         next = sooner(next, gang_native_settle(g, now));
         next = sooner(next, gang_queue_settle(g, &in, now));
         uint32_t spare = gang_queue_spare(g);

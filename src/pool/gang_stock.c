@@ -62,6 +62,27 @@ void gang_stock_recycled(struct gang *g, const struct worker *w)
     recycle_budget_spend(&g->budget);
 }
 
+uint64_t gang_stock_hold(struct gang *g, const struct policy_input *taken,
+                         const struct policy_answer *answer, uint64_t now)
+{
+    /* Asked anew: a start that was tried just now may have failed. */
+    bool able = !g->stopping && !throttle_failing(&g->throttle);
+    bool coming =
+        taken->due == 0 || taken->pending > 0 || answer->start > 0 || answer->retire_due > 0;
+    bool hold = g->pool->pm_max_requests > 0 && recycle_may_hold(&g->hold, able, coming, now);
+
+    for (uint32_t i = 0; i < g->posts; i++) {
+        struct worker *w = &g->workers[i];
+        uint64_t at = hold ? recycle_bound(w->recycle_at) : 0;
+
+        if (w->state == LIFECYCLE_EMPTY || w->hold_at == at)
+            continue;
+        w->hold_at = at;
+        board_slot_set_hold_at(g->board, w->slot, at);
+    }
+    return hold ? recycle_hold_next(&g->hold) : CLOCK_NEVER;
+}
+
 void gang_replace_all(struct gang *g)
 {
     for (uint32_t i = 0; i < g->posts; i++) {
@@ -71,6 +92,13 @@ void gang_replace_all(struct gang *g)
 }
 
 /* ---- who is doing what ---- */
+
+/* It neither serves nor could it. */
+static bool is_held(const struct worker *w, const struct board_glance *glance)
+{
+    return w->due != RECYCLE_NO && w->hold_at > 0 && glance->requests >= w->hold_at &&
+           glance->active == 0;
+}
 
 struct census {
     uint32_t idle, busy;
@@ -93,9 +121,10 @@ static void count(struct gang *g, struct policy_input *in, struct census *n, uin
         in->serving++;
         n->idle += glance.state == BOARD_WORKER_IDLE;
         n->silent += glance.state == BOARD_WORKER_STARTING;
-        n->busy += glance.state == BOARD_WORKER_BUSY || glance.state == BOARD_WORKER_LEAVING;
         judge(g, w, &glance, measure, now);
         n->due += w->due != RECYCLE_NO;
+        n->busy += glance.state == BOARD_WORKER_BUSY ||
+                   (glance.state == BOARD_WORKER_LEAVING && !is_held(w, &glance));
     }
     if (measure)
         g->next_measure = now + HEARTBEAT;

@@ -104,6 +104,7 @@ struct gang {
     struct gang_queue queue;
     struct window window;         /* of how many were needed at once */
     struct recycle_budget budget; /* of replacements */
+    struct recycle_hold hold;     /* of those that have served far more than they were to */
     uint64_t next_measure;        /* when memory is to be looked at */
     bool due_left;                /* more are due than the budget allows */
     bool knocked;                 /* a listening socket was readable while nobody was idle */
@@ -166,6 +167,10 @@ uint64_t gang_stock_next(const struct gang *g, const struct policy_answer *answe
 /* Watch the listening sockets, or stop it.  When to try again, or CLOCK_NEVER. */
 uint64_t gang_stock_watch(struct gang *g, const struct policy_input *taken,
                           const struct policy_answer *answer, uint64_t now);
+/* Hold workers that have served far more than pm.max_requests, or let them serve on.  When to call
+ * again at the latest. */
+uint64_t gang_stock_hold(struct gang *g, const struct policy_input *taken,
+                         const struct policy_answer *answer, uint64_t now);
 /* A due worker has been asked to leave: count why. */
 void gang_stock_recycled(struct gang *g, const struct worker *w);
 

@@ -20,6 +20,27 @@ uint32_t recycle_limit(uint32_t max_requests, uint32_t serial)
     return max_requests - tenth + scatter(serial, 2 * tenth + 1);
 }
 
+uint64_t recycle_bound(uint32_t limit)
+{
+    if (limit == 0)
+        return 0;
+    return (uint64_t)limit + (limit > RECYCLE_GRACE ? limit : RECYCLE_GRACE);
+}
+
+bool recycle_may_hold(struct recycle_hold *h, bool able, bool coming, uint64_t now)
+{
+    if (coming || !able)
+        h->dry_since = 0;
+    else if (h->dry_since == 0)
+        h->dry_since = now > 0 ? now : 1;
+    return able && (h->dry_since == 0 || now < recycle_hold_next(h));
+}
+
+uint64_t recycle_hold_next(const struct recycle_hold *h)
+{
+    return h->dry_since == 0 ? UINT64_MAX : h->dry_since + RECYCLE_DRY;
+}
+
 void recycle_budget_init(struct recycle_budget *b, uint64_t now)
 {
     *b = (struct recycle_budget){.filled = now, .left = FULL};

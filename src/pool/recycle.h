@@ -4,6 +4,7 @@
 
 /* When a worker is to be replaced although it is well.  Pure: numbers and a given clock. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Why; in the order in which one worker may be moved from one to the other. */
@@ -20,6 +21,29 @@ enum recycle_cause {
  * they are.  0 stays 0: never.
  */
 uint32_t recycle_limit(uint32_t max_requests, uint32_t serial);
+
+/*
+ * When a worker with this limit has answered so many, it accepts no more until its successor has come:
+ * twice the limit, or RECYCLE_GRACE more than it, when that is more.  0 stays 0: it never waits.
+ */
+#define RECYCLE_GRACE 10u
+uint64_t recycle_bound(uint32_t limit);
+
+/*
+ * Workers may be held at that bound as long as successors come: not when none can be started
+ * (`able` is false), and not when, for RECYCLE_DRY, none was on its way (`coming`) although some
+ * are due: those who are to go first have long requests in hand, or there is no room.  Between a
+ * worker that goes and the next start there is always a moment in which none is.
+ */
+#define RECYCLE_DRY UINT64_C(500000) /* microseconds */
+
+struct recycle_hold {   /* all zero at first */
+    uint64_t dry_since; /* monotonic: no successor has been on its way since then; 0: one is */
+};
+
+bool recycle_may_hold(struct recycle_hold *h, bool able, bool coming, uint64_t now);
+/* When the answer changes by itself; UINT64_MAX: never. */
+uint64_t recycle_hold_next(const struct recycle_hold *h);
 
 /*
  * How many may be replaced now.  What a worker says it has answered is gossip: without this bound a

@@ -267,7 +267,7 @@ void listener_expire(struct worker *w, uint64_t now)
         return;
     l->resume_at = 0;
     /* The wake-up for what waits may have been ours: try without being told. */
-    for (size_t i = 0; listener_is_open(w) && i < l->count; i++)
+    for (size_t i = 0; listener_is_open(w) && !w->held && i < l->count; i++)
         for (int k = 0; k < BURST && worker_may_accept(w) && listener_is_open(w); k++)
             if (!accept_one(w, l->fds[i]))
                 break;
@@ -308,7 +308,8 @@ int listener_wait(struct worker *w)
         for (int i = 0; i < n; i++) {
             int fd = events[i].data.fd;
             for (int k = 0; fd >= 0 && k < BURST; k++)
-                if (!listener_is_open(w) || !worker_may_accept(w) || !accept_one(w, fd))
+                if (!listener_is_open(w) || !worker_may_accept(w) || !accept_one(w, fd) ||
+                    board_hold_wanted(w->board))
                     break;
         }
         r = sd_event_wait(w->event, 0);

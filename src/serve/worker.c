@@ -109,6 +109,7 @@ static void tell_state(struct worker *w)
     enum board_worker_state state = w->leaving        ? BOARD_WORKER_LEAVING
                                     : w->shed != NULL ? BOARD_WORKER_SHEDDING
                                     : w->in_hand > 0  ? BOARD_WORKER_BUSY
+                                    : w->held         ? BOARD_WORKER_LEAVING
                                                       : BOARD_WORKER_IDLE;
     board_worker_state(w->board, state, w->in_hand);
 }
@@ -197,6 +198,33 @@ static void tidy(struct worker *w)
     }
 }
 
+/* Its successor is on the way and it has served far more than it was to: connections are left to its
+ * siblings.  What comes on those that it has is served.  The alarm is for a word that the master takes
+ * back, or a master that is stuck. */
+static bool waits_for_successor(struct worker *w)
+{
+    bool held = board_hold_wanted(w->board);
+    uint64_t now, accepted;
+
+    if (held) {
+        now = clock_monotonic();
+        accepted = atomic_load_explicit(&board_own_slot(w->board)->accepted, memory_order_relaxed);
+        if (w->held_since == 0 || w->held_accepted != accepted)
+            w->held_since = now;
+        w->held_accepted = accepted;
+        held = now - w->held_since < BOARD_HOLD_MOST * CLOCK_MSEC;
+        if (held)
+            worker_alarm(w, now + BOARD_HOLD_LOOK * CLOCK_MSEC);
+    } else {
+        w->held_since = 0;
+    }
+    if (held != w->held) {
+        w->held = held;
+        tell_state(w);
+    }
+    return held;
+}
+
 static int serve(struct worker *w)
 {
     int r = 0;
@@ -206,8 +234,9 @@ static int serve(struct worker *w)
             worker_leave(w, CLOCK_NEVER);
         if (w->leaving && w->connection_count == 0 && w->in_hand == 0)
             break;
-        r = worker_may_accept(w) && listener_is_open(w) ? listener_wait(w)
-                                                        : sd_event_run(w->event, UINT64_MAX);
+        r = worker_may_accept(w) && listener_is_open(w) && !waits_for_successor(w)
+                ? listener_wait(w)
+                : sd_event_run(w->event, UINT64_MAX);
         tidy(w);
     }
     if (r < 0)

@@ -52,11 +52,14 @@ struct worker {
     unsigned programs;       /* of them, with a running program */
 
     bool leaving;      /* accept nothing more; go when nothing is in hand */
+    bool held;         /* waits for its successor (board_hold_wanted()) */
     bool quit;         /* leave the loop now */
     bool tidy;         /* something was marked over */
     uint64_t leave_by; /* then end everything; CLOCK_NEVER: no hurry */
     bool strangers;    /* adopted children are alive or to be reaped */
     uint64_t sweep_at;
+    uint64_t held_since;           /* monotonic; 0: it is not … */
+    uint64_t held_accepted;        /* … and has accepted so many */
     unsigned base_descriptors;     /* open when nothing is in hand */
     struct log_limit illegal;      /* for lines that a peer can cause at will */
     struct log_limit refused;      /* for refused requests */

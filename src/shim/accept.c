@@ -70,6 +70,10 @@ static int accept_counted(int fd, __SOCKADDR_ARG address, socklen_t *length, int
         int got;
 
         drain_open();
+        if (hold_wanted()) {
+            hold_accept(fd);
+            late = shim.hangups;
+        }
         count_idle();
         accept_enter();
         if (shim_drain_wanted()) {

@@ -34,6 +34,17 @@ void count_idle(void)
     }
 }
 
+void count_held(void)
+{
+    if (atomic_load(&shim.open) != 0 || atomic_load(&shim.leaving)) {
+        return;
+    }
+    count_state(BOARD_WORKER_LEAVING);
+    if (unlikely(atomic_load(&shim.open) != 0)) {
+        count_state(BOARD_WORKER_BUSY);
+    }
+}
+
 static void count_open(void)
 {
     atomic_fetch_add(&shim.open, 1);

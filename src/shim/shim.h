@@ -137,6 +137,8 @@ void count_again(int fd);
 void count_end(void);
 /* The program waits for connections: idle, unless it holds one. */
 void count_idle(void);
+/* The program is kept from waiting for connections: neither, unless it holds one. */
+void count_held(void);
 /* Ring the doorbell. */
 void count_ring(void);
 
@@ -161,6 +163,18 @@ enum drain_turn drain_accept(int fd);
 bool drain_poll(void);
 /* The last connection was closed while others of our threads sit in accept(). */
 void drain_kick(void);
+
+/* ---- hold.c ---- */
+/* The program has had more connections than it was to have. */
+static inline bool hold_wanted(void)
+{
+    uint64_t at = atomic_load_explicit(&shim.slot->hold_at, memory_order_relaxed);
+
+    return unlikely(at != 0) &&
+           unlikely(atomic_load_explicit(&shim.slot->requests, memory_order_relaxed) >= at);
+}
+/* This thread is about to accept on `fd` all the same: keep it, for a while. */
+void hold_accept(int fd);
 
 #pragma GCC visibility pop
 

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import statistics
+import time
 
 import pytest
 
@@ -100,6 +101,17 @@ def nobody_goes_on(order, limit, gang=GANG, clients=CLIENTS):
     assert max(late.values(), default=0) <= clients, late
 
 
+def bounded(answers, limit, took):
+    """Nobody accepts more than twice its limit, or ten more than it, before its successor has come.  One
+    that has waited for a second takes one more; and when those that leave take half a second for it,
+    so that no successor is on the way, nobody is held: a machine as busy as that is no rule."""
+    bound = max(2 * limit, limit + 10)
+    counts = answers.counts
+    over = {one: n for one, n in counts.items() if n > bound + took}
+    assert len(over) <= len(counts) / 5, (bound, took, sorted(counts.values()))
+    assert len(counts) >= len(answers.order) / (2 * bound), sorted(counts.values())
+
+
 def accounts_agree(world, name, answers, limit, size=GANG):
     """What the clients have seen of the workers is what status says."""
     counts = answers.counts
@@ -135,6 +147,7 @@ def test_max_requests_loses_nothing(world, name, limit):
     answers.until_gone(first)
     accounts_agree(world, name, answers, limit)
     nobody_goes_on(answers.order, limit)
+    bounded(answers, limit, crowd.took)
     counts = sorted(answers.counts.values())
     print(f"{name}, max_requests = {limit}: {len(answers.order)} requests in {crowd.took:.1f} s, "
           f"0 failures, {len(counts)} workers; requests of one: "
@@ -332,6 +345,25 @@ def test_the_old_serve_on_while_no_successor_can_start(world):
     answers.until_gone(first)
     wait_for(lambda: world.status("c")["state"] == "running", what="it is well again")
     whole(world, "c")
+
+
+@pytest.mark.parametrize("name", ["php", "c", "cgi"])
+def test_a_master_that_is_stuck_stops_nobody_from_being_served(world, name):
+    """A worker that may accept no more takes one connection each second all the same."""
+    add(world, name, pm__max_children=1, pm__max_requests=1).start()
+    world.settled(name, 1)
+    os.kill(world.ganger.pid, signal.SIGSTOP)
+    try:
+        first = [life(world.direct(name, who(name))) for _ in range(10)]
+        began = time.monotonic()
+        more = [life(world.direct(name, who(name))) for _ in range(3)]  # the first of them may still come
+        took = time.monotonic() - began
+    finally:
+        os.kill(world.ganger.pid, signal.SIGCONT)
+    assert len(set(first + more)) == 1
+    assert took >= 1.9, took
+    wait_for(lambda: first[0] not in standing(world, name), what="it is replaced")
+    whole(world, name, 1)
 
 
 def test_a_long_request_does_not_hold_up_a_stop_of_a_gang_that_is_replaced(world):

@@ -240,6 +240,67 @@ def test_the_bell(launch):
     assert one.ask("sleep 1")
 
 
+def soon(attempt, tries=20):
+    """A held program waits for a second at most, which a busy machine may well take for nothing."""
+    assert any(attempt() for _ in range(tries))
+
+
+@pytest.mark.parametrize("mode,options", [
+    ("accept", ()), ("poll", ("-n",)), ("select", ("-n",)), ("epoll", ("-n",)), ("poll", ()), ("blocked", ())])
+def test_who_is_held_leaves_connections_to_others(launch, mode, options):
+    """It accepts none until the master takes the word back, is stuck, or says that it may leave."""
+    def held():
+        """One that is held, and a connection for it."""
+        one = launch("shim-odd", mode, options=options)
+        one.say("hold 2")
+        assert one.ask("sleep 1") and one.ask("sleep 1")
+        s = one.connect()
+        s.sendall(b"sleep 1")
+        select.select([s], [], [], 0.1)
+        return one, s
+
+    def goes_on(word):
+        one, s = held()
+        began = time.monotonic()
+        one.say(word)
+        assert one.rest(s).startswith(b"slept ")
+        took = time.monotonic() - began
+        assert one.show["accepted"] == 3
+        return took < 0.4 if word != "hold 2" else took > 0.4
+
+    def leaves():
+        one, s = held()
+        assert one.say("drain") in ("exit 0", "signal 15")
+        s.close()
+        return one.show["accepted"] == 2
+    for word in ("hold 0", "hold 3", "hold 2"):
+        soon(lambda: goes_on(word))
+    soon(leaves)
+
+
+def test_a_program_with_connections_open_is_not_held(launch):
+    """They must not wait for others that it is not to have.  Held, it would wait a second each time."""
+    one = launch("/usr/bin/python3", TOOLS / "fcgi-wsgi.py", "threads")
+    one.say("hold 1")
+    took = []
+    with one.connect():
+        one.until(active=1)
+        for _ in range(10):
+            began = time.monotonic()
+            assert b"pid=" in one.fastcgi()
+            took.append(time.monotonic() - began)
+    assert min(took) < 0.9, took
+
+
+def test_the_master_dies_while_the_program_is_held(launch):
+    one = launch("shim-odd")
+    one.say("hold 1")
+    one.ask("sleep 1")
+    pid = int(one.say("pid"))
+    one.process.kill()
+    daemon.wait_for(lambda: not daemon.alive(pid), what="the orphan leaves")
+
+
 def test_the_master_dies_while_the_program_waits(launch):
     one = launch("shim-odd")
     pid = int(one.say("pid"))

@@ -154,6 +154,9 @@ static void obey(char *line)
     } else if (strncmp(line, "ring ", 5) == 0) {
         slot()->ring_at = number;
         printf("ok\n");
+    } else if (strncmp(line, "hold ", 5) == 0) {
+        slot()->hold_at = number;
+        printf("ok\n");
     } else if (strcmp(line, "bells") == 0) {
         printf("%u\n", board_doorbell_drain(bell[0]));
     } else if (strcmp(line, "deaf") == 0) {

@@ -92,12 +92,14 @@ static void test_read_only(void **unused)
     board_slot_assign(reader, 0, 1, 1);
     board_slot_release(reader, 0);
     board_slot_set_drain(reader, 0);
+    board_slot_set_hold_at(reader, 0, 1);
     board_slot_set_pid(reader, 0, 1);
     board_worker_state(reader, BOARD_WORKER_IDLE, 0);
     board_observe(reader, 1);
     board_request_begin(reader, 1, "GET", "/", "", "", 0, 0);
     board_request_end(reader, 1, 200, 0, 0);
     assert_false(board_drain_wanted(reader));
+    assert_false(board_hold_wanted(reader));
     board_free(reader);
     board_free(b);
 }
@@ -214,8 +216,19 @@ static void test_worker(void **unused)
     board_worker_state(w, BOARD_WORKER_BUSY, 3);
     assert_int_equal(board_count_idle(b), 0);
     assert_int_equal(board_own_slot(w)->active, 3);
-    board_slot_assign(b, 1, 8, 4712); /* the next occupant is not drained */
+    board_slot_set_hold_at(b, 1, 2);
+    atomic_store(&board_own_slot(w)->requests, 1);
+    assert_false(board_hold_wanted(w));
+    atomic_store(&board_own_slot(w)->requests, 2);
+    assert_true(board_hold_wanted(w));
+    board_slot_set_hold_at(b, 1, 0);
+    assert_false(board_hold_wanted(w));
+    board_slot_set_hold_at(b, 1, 1);
+    board_slot_assign(b, 1, 8, 4712); /* the next occupant is not drained, nor held */
     assert_false(board_drain_wanted(w));
+    atomic_store(&board_own_slot(w)->requests, 9);
+    assert_false(board_hold_wanted(w));
+    board_slot_set_hold_at(b, 2, 1);
     /* a slot that does not exist is nobody's */
     board_slot_assign(b, 2, 1, 1);
     board_slot_set_pid(b, UINT32_MAX, 1);

@@ -38,6 +38,18 @@ static uint64_t rings_at(const struct world *w, uint32_t slot)
     return at;
 }
 
+/* With how many it is to wait for its successor. */
+static uint64_t held_at(const struct world *w, uint32_t slot)
+{
+    struct board *b = NULL;
+    struct error err = ERROR_NONE;
+
+    assert_int_equal(board_attach(&b, board_fd(gang_board(w->gang)), slot, &err), 0);
+    uint64_t at = atomic_load(&board_own_slot(b)->hold_at);
+    (void)board_free(b);
+    return at;
+}
+
 /* Everybody who is there and says nothing becomes idle; the first `busy` of them busy. */
 static void all_say(struct world *w, uint32_t busy)
 {
@@ -161,6 +173,47 @@ static void test_a_successor_comes_first(void **unused)
     end(&w);
 }
 
+/* One that leaves only when it is made to keeps the others from being replaced. */
+static void test_nobody_is_held_while_no_successor_comes(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin_with(&w, "pm.max_children = 2\n pm.max_requests = 2", READY "exec sleep 60\n");
+    UNTIL(&w, gang_serving(w.gang) == 2);
+    (void)gang_settle(w.gang, now(&w));
+    assert_int_equal(held_at(&w, 0), 12);
+    assert_int_equal(held_at(&w, 1), 12);
+    says(&w, 0, BOARD_WORKER_BUSY, 2);
+    UNTIL(&w, card(&w).recycled_requests == 1);
+    says(&w, 1, BOARD_WORKER_LEAVING, 12);
+    (void)gang_settle(w.gang, now(&w)); /* it is due, and there is no room for its successor */
+    w.skew += CLOCK_SEC;
+    (void)gang_settle(w.gang, now(&w));
+    assert_int_equal(card(&w).recycled_requests, 1);
+    assert_int_equal(held_at(&w, 1), 0);
+    assert_int_equal(held_at(&w, 2), 0);
+    end(&w);
+}
+
+static void test_nobody_is_held_in_a_pool_that_fails(void **unused)
+{
+    struct world w;
+
+    (void)unused;
+    begin_with(&w, "pm.max_children = 2\n pm.max_requests = 20",
+               "test $2 -gt 2 && exit 3\n" READY "exec sleep 60\n");
+    UNTIL(&w, gang_serving(w.gang) == 2);
+    (void)gang_settle(w.gang, now(&w));
+    assert_in_range(held_at(&w, 0), 36, 44);
+    says(&w, 0, BOARD_WORKER_LEAVING, 44);
+    UNTIL(&w, gang_state(w.gang) == BOARD_POOL_FAILING);
+    (void)gang_settle(w.gang, now(&w));
+    assert_int_equal(held_at(&w, 0), 0);
+    assert_int_equal(held_at(&w, 1), 0);
+    end(&w);
+}
+
 static void test_a_request_in_hand_is_not_hurried(void **unused)
 {
     struct world w;
@@ -241,6 +294,8 @@ int main(void)
         cmocka_unit_test(test_dynamic_grows_at_once_and_shrinks_after_a_while),
         cmocka_unit_test(test_ondemand_starts_when_somebody_knocks),
         cmocka_unit_test(test_a_successor_comes_first),
+        cmocka_unit_test(test_nobody_is_held_while_no_successor_comes),
+        cmocka_unit_test(test_nobody_is_held_in_a_pool_that_fails),
         cmocka_unit_test(test_a_request_in_hand_is_not_hurried),
         cmocka_unit_test(test_a_stop_limits_who_was_leaving_already),
         cmocka_unit_test(test_all_are_replaced_in_an_emergency),

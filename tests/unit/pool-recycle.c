@@ -41,6 +41,46 @@ static void test_neighbours_are_apart(void **unused)
     }
 }
 
+static void test_nobody_serves_for_ever(void **unused)
+{
+    static const struct {
+        uint32_t limit;
+        uint64_t bound;
+    } cases[] = {{0, 0},   {1, 11},  {3, 13},     {9, 19},
+                 {10, 20}, {11, 22}, {500, 1000}, {UINT32_MAX, UINT64_C(2) * UINT32_MAX}};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_true(recycle_bound(cases[i].limit) == cases[i].bound);
+}
+
+static void test_who_is_held_is_waited_for_by_a_successor(void **unused)
+{
+    struct recycle_hold h = {0};
+    uint64_t now = 5 * SECOND;
+
+    (void)unused;
+    assert_true(recycle_may_hold(&h, true, true, now));
+    assert_true(recycle_hold_next(&h) == UINT64_MAX);
+    /* none is on the way: for a moment that is so after each that has come */
+    assert_true(recycle_may_hold(&h, true, false, now));
+    assert_true(recycle_hold_next(&h) == now + RECYCLE_DRY);
+    assert_true(recycle_may_hold(&h, true, false, now + RECYCLE_DRY - 1));
+    assert_true(recycle_may_hold(&h, true, true, now + RECYCLE_DRY));
+    now += SECOND;
+    assert_true(recycle_may_hold(&h, true, false, now));
+    assert_false(recycle_may_hold(&h, true, false, now + RECYCLE_DRY));
+    assert_false(recycle_may_hold(&h, true, false, now + SECOND));
+    assert_true(recycle_may_hold(&h, true, true, now + SECOND));
+    /* none can be started */
+    assert_false(recycle_may_hold(&h, false, true, now));
+    assert_false(recycle_may_hold(&h, false, false, now));
+    assert_true(recycle_may_hold(&h, true, false, now));
+    h = (struct recycle_hold){0};
+    assert_true(recycle_may_hold(&h, true, false, 0));
+    assert_false(recycle_may_hold(&h, true, false, 1 + RECYCLE_DRY));
+}
+
 static void test_budget(void **unused)
 {
     struct recycle_budget b;
@@ -95,6 +135,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limits_differ_by_a_tenth),
         cmocka_unit_test(test_neighbours_are_apart),
+        cmocka_unit_test(test_nobody_serves_for_ever),
+        cmocka_unit_test(test_who_is_held_is_waited_for_by_a_successor),
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_emergency),
     };
