@@ -135,6 +135,7 @@ static void fill_worker(struct worker *w, const struct frozen_worker *f)
     w->level_unsent = f->level_unsent;
     w->due = (enum recycle_cause)f->due;
     w->recycle_at = f->recycle_at;
+    w->hold_at = UINT64_MAX; /* what it was told is not known: it is told anew */
     w->native = (struct worker_native){.is = f->native,
                                        .opaque = f->opaque,
                                        .stop_sent = f->stop_sent,

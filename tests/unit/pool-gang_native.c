@@ -234,10 +234,9 @@ static void test_what_it_is_born_with(void **unused)
     assert_non_null(strstr(w.lines, "-1:FCGI_WEB_SERVER_ADDRS=10.0.0.1,fe80::1|"));
     (void)snprintf(want, sizeof(want), "-1:LD_PRELOAD=%s/libganger-shim.so:/lib/other.so|", folder);
     assert_non_null(strstr(w.lines, want));
-    (void)snprintf(
-        want, sizeof(want),
-        "-1:GANGER_SHIM=board=3,slot=0,slots=2,gen=1,bell=4,stop=15,drain=%d,master=%d|",
-        native_drain_signal(), (int)getpid());
+    (void)snprintf(want, sizeof(want),
+                   "-1:GANGER_SHIM=board=3,slot=0,slots=2,gen=1,bell=4,stop=15,drain=%d,master=%d|",
+                   native_drain_signal(), (int)getpid());
     assert_non_null(strstr(w.lines, want));
     assert_non_null(strstr(w.lines, "-1:fd 0 socket:"));
     assert_non_null(strstr(w.lines, "-1:fd 1 pipe:"));
