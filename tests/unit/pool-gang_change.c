@@ -40,6 +40,13 @@ static int tune(struct world *w, const char *options)
     return r;
 }
 
+/* The workers do not mind their orders: the time in which they might has passed. */
+static void pass_patience(struct world *w)
+{
+    (void)turn(w, 0);
+    w->skew += 6 * CLOCK_SEC; /* process_control_timeout is 5 s */
+}
+
 static void test_growing_and_shrinking(void **unused)
 {
     struct world w;
@@ -53,6 +60,7 @@ static void test_growing_and_shrinking(void **unused)
     assert_int_equal(card(&w).max_children, 9);
     assert_int_equal(card(&w).spawned, 9);
     assert_int_equal(tune(&w, "pm.max_children = 1"), 0);
+    pass_patience(&w);
     UNTIL(&w, gang_alive(w.gang) == 1);
     assert_int_equal(card(&w).spawned, 9);
     assert_int_equal(tune(&w, "pm.max_children = 1000"), GANG_TUNE_BEYOND);
@@ -73,9 +81,11 @@ static void test_scaling(void **unused)
     assert_int_equal(tune(&w, "pm.max_children = 2"), 0); /* equal: the order still holds */
     assert_int_equal(card(&w).max_children, 4);
     assert_int_equal(tune(&w, "pm.max_children = 2\n request_terminate_timeout = 1s"), 0);
+    pass_patience(&w);
     UNTIL(&w, gang_alive(w.gang) == 2);
     assert_int_equal(gang_scale(w.gang, 3, now(&w), &err), 0);
     assert_int_equal(gang_scale(w.gang, 0, now(&w), &err), 0);
+    pass_patience(&w);
     UNTIL(&w, gang_alive(w.gang) == 2);
     assert_int_equal(gang_scale(w.gang, 5000, now(&w), &err), GANG_TUNE_BEYOND);
     end(&w);
@@ -127,6 +137,7 @@ static void test_bounds(void **unused)
     UNTIL(&w, gang_serving(w.gang) == 3 && gang_at_strength(w.gang));
     assert_false(gang_starved(w.gang));
     assert_true(gang_set_cap(w.gang, 1));
+    pass_patience(&w);
     UNTIL(&w, gang_alive(w.gang) == 1);
     end(&w);
 }
@@ -158,6 +169,7 @@ static void test_inheriting(void **unused)
     gang_inherit(new, old);
     gang_inherit_counts(new, old); /* nothing twice */
     gang_stop(old, GANG_STOP_RETIRE, now(&w));
+    pass_patience(&w);
     UNTIL(&w, gang_ended(old));
     assert_int_equal(gang_state(old), BOARD_POOL_STOPPED);
     gang_inherit_counts(new, old);
