@@ -280,7 +280,7 @@ struct sets {
 
 static void sets_save(struct sets *s, struct wait *w, int n)
 {
-    s->size = n <= 0 ? 0 : ((size_t)n + WORD_BITS - 1) / WORD_BITS * sizeof(fd_mask);
+    s->size = n <= 0 ? 0 : ((size_t)(n - 1) / (size_t)WORD_BITS + 1) * sizeof(fd_mask);
     if (n > FD_SETSIZE) { /* some programs make larger ones */
         w->slice = ENDLESS;
         wait_cut(w);
