@@ -19,7 +19,7 @@ struct place *crew_place_find(const struct crew *c, const char *name)
 
 struct place *crew_place_add(struct crew *c, const char *name)
 {
-    struct place **more = reallocarray(c->places, c->place_count + 1, sizeof(*more));
+    struct place **more = reallocarray(c->places, c->place_count + 1, sizeof(struct place *));
 
     if (more == NULL)
         return NULL;
@@ -99,7 +99,7 @@ static void hook_say(void *cookie, struct gang *g, enum log_level level, const c
 
 static struct member *make_member(struct crew *c, struct place *p)
 {
-    struct member **more = reallocarray(c->members, c->member_count + 1, sizeof(*more));
+    struct member **more = reallocarray(c->members, c->member_count + 1, sizeof(struct member *));
 
     if (more == NULL)
         return NULL;
@@ -188,7 +188,7 @@ void crew_place_dismiss(struct member *m)
 
     while (c->members[i] != m)
         i++;
-    memmove(&c->members[i], &c->members[i + 1], (c->member_count - i - 1) * sizeof(*c->members));
+    memmove(&c->members[i], &c->members[i + 1], (c->member_count - i - 1) * sizeof(struct member *));
     c->member_count--;
     feed_forget(&c->feed, m->place->name, gang_board(m->gang));
     if (m->place->current == m)
