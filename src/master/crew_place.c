@@ -188,7 +188,8 @@ void crew_place_dismiss(struct member *m)
 
     while (c->members[i] != m)
         i++;
-    memmove(&c->members[i], &c->members[i + 1], (c->member_count - i - 1) * sizeof(struct member *));
+    memmove(&c->members[i], &c->members[i + 1],
+            (c->member_count - i - 1) * sizeof(struct member *));
     c->member_count--;
     feed_forget(&c->feed, m->place->name, gang_board(m->gang));
     if (m->place->current == m)
