@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "base/descriptor.h"
 #include "base/text.h"
 
@@ -102,6 +103,12 @@ int inherited_add(struct inherited *l, const char *name, int fd, struct error *e
 
 void inherited_note(struct inherited *l, const struct address *address, int fd)
 {
+    struct stat st, has;
+
+    for (size_t i = 0; i < l->count && fstat(fd, &st) == 0; i++) {
+        if (fstat(l->items[i].fd, &has) == 0 && has.st_ino == st.st_ino && has.st_dev == st.st_dev)
+            return; /* it came along by itself */
+    }
     int copy = descriptor_copy(fd);
     const char *name = address->family == ADDRESS_SYSTEMD ? address->text + strlen("systemd:") : "";
 

@@ -192,6 +192,11 @@ int control_listener(const struct control *c)
     return c->fd;
 }
 
+gid_t control_group(const struct control *c)
+{
+    return c->group;
+}
+
 size_t control_waiting(const struct control *c, int fds[CONTROL_LINKS])
 {
     size_t count = 0;

@@ -47,6 +47,8 @@ struct control *control_close(struct control *c, const char *failure);
 /* For an upgrade: the listening socket, and the connections that wait for `upgrade` (into fds[], at
  * most CONTROL_LINKS; how many).  All of them stay ours, and close-on-exec. */
 int control_listener(const struct control *c);
+/* As it was opened with. */
+gid_t control_group(const struct control *c);
 size_t control_waiting(const struct control *c, int fds[CONTROL_LINKS]);
 /* Take over a connection that waits for `upgrade`; look() will be asked about it.  Closes it when that
  * cannot be done. */

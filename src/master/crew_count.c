@@ -7,8 +7,11 @@ static bool decided(const struct gang *g)
 {
     enum board_pool_state state = gang_state(g);
 
+    /* All that process.max leaves it, and nobody on the way: that may be so for ever. */
+    bool short_of = gang_starved(g) && (gang_serving(g) > 0 || gang_alive(g) == 0);
+
     return gang_at_strength(g) || gang_ended(g) || state == BOARD_POOL_FAILED ||
-           state == BOARD_POOL_FAILING;
+           state == BOARD_POOL_FAILING || short_of;
 }
 
 struct crew_count crew_count(const struct crew *c)

@@ -23,7 +23,7 @@ static int start(struct crew *c, struct place *p, struct error *err)
     if (m == NULL)
         return -ENOMEM;
     int r = crew_place_open(m, err);
-    if (r < 0 && old != NULL) {
+    if (r < 0 && old != NULL && gang_state(old->gang) != BOARD_POOL_FAILED) {
         crew_place_dismiss(m);
         return r;
     }
@@ -293,10 +293,13 @@ int crew_stop_pool(struct crew *c, const char *name, struct error *err)
     crew_progress_end_coming(p);
     p->stopped = true;
     for (size_t i = 0; i < c->member_count; i++) {
-        if (c->members[i]->place != p || c->members[i]->toward != NULL)
+        struct member *m = c->members[i];
+
+        if (m->place != p || (m->toward != NULL && m->toward != p))
             continue;
-        gang_stop(c->members[i]->gang, GANG_STOP_DRAIN, clock_monotonic());
-        crew_mark(c->members[i]);
+        m->toward = NULL;
+        gang_stop(m->gang, GANG_STOP_DRAIN, clock_monotonic());
+        crew_mark(m);
     }
     return 0;
 }
@@ -312,8 +315,9 @@ int crew_start_pool(struct crew *c, const char *name, struct error *err)
                          name, name);
     p->stopped = false;
     begin_and_start(c, p, CREW_START);
-    if (p->result == CREW_FAILED && p->current != NULL && gang_ended(p->current->gang))
-        p->stopped = true;
+    if (p->result == CREW_FAILED && p->current != NULL && !gang_is_open(p->current->gang) &&
+        gang_state(p->current->gang) != BOARD_POOL_FAILED)
+        p->stopped = true; /* it is still, or is about to be */
     return 0;
 }
 

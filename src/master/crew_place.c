@@ -221,7 +221,10 @@ void crew_place_feed(struct crew *c, uint64_t now)
     for (size_t i = 0; i < c->member_count; i++) {
         struct member *m = c->members[i];
 
-        if (gang_pool(m->gang)->kind == CONF_KIND_STATUS)
-            m->deadline = gang_settle(m->gang, now);
+        if (gang_pool(m->gang)->kind != CONF_KIND_STATUS)
+            continue;
+        uint64_t deadline = gang_settle(m->gang, now);
+        if (deadline < m->deadline) /* what was there is crew_progress()'s, too */
+            m->deadline = deadline;
     }
 }

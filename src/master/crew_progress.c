@@ -8,7 +8,8 @@
  * had, less those of the new one that serve, so that there is no moment with fewer than before.  At
  * the end it retires: what its workers have in hand they finish.
  *
- * All gangs of a place together have at most twice pm.max_children and its surplus of processes.
+ * All gangs of a place together have at most twice pm.max_children (the largest of them) and its
+ * surplus of processes.
  * When old ones that do not end leave no room for a new one, or when there are too many of them, the
  * oldest is given process_control_timeout.
  */
@@ -119,26 +120,34 @@ void crew_progress_promote(struct place *p)
 
 /* ---- looking ---- */
 
-static uint32_t alive_in(const struct crew *c, const struct place *p, unsigned *ret_going,
-                         struct member **ret_oldest)
-{
-    uint32_t alive = 0;
+struct crowd {
+    uint32_t alive;
+    uint32_t most;         /* that the largest gang may have */
+    unsigned going;        /* that retire, and have all the time they like … */
+    unsigned hurried;      /* … or process_control_timeout */
+    struct member *oldest; /* of the former */
+};
 
-    *ret_going = 0;
-    *ret_oldest = NULL;
+static struct crowd count_all(const struct crew *c, const struct place *p)
+{
+    struct crowd n = {0};
+
     for (size_t i = 0; i < c->member_count; i++) {
         struct member *m = c->members[i];
 
         if (m->place != p)
             continue;
-        alive += gang_alive(m->gang);
-        if (m->role != CREW_GOING || m->toward != NULL)
+        n.alive += gang_alive(m->gang);
+        if (gang_most(m->gang) > n.most)
+            n.most = gang_most(m->gang);
+        if (m->role != CREW_GOING || m->toward != NULL || gang_ended(m->gang))
             continue;
-        (*ret_going)++;
-        if (*ret_oldest == NULL && !m->hurried)
-            *ret_oldest = m; /* members stand in the order of their making */
+        if (m->hurried)
+            n.hurried++;
+        else if (n.going++ == 0)
+            n.oldest = m; /* members stand in the order of their making */
     }
-    return alive;
+    return n;
 }
 
 static void hurry(struct member *m, uint64_t now)
@@ -156,23 +165,25 @@ static void hurry(struct member *m, uint64_t now)
 void crew_progress_share_room(struct crew *c, struct place *p, uint64_t now)
 {
     struct member *newest = p->coming != NULL ? p->coming : p->current;
-    struct member *oldest;
-    unsigned going;
-    uint32_t alive = alive_in(c, p, &going, &oldest);
+    struct crowd n = count_all(c, p);
 
     if (newest == NULL)
         return;
-    bool alone = p->coming == NULL && alive == gang_alive(newest->gang);
-    uint64_t most = 2 * (uint64_t)gang_most(newest->gang);
-    uint32_t room = alone ? UINT32_MAX : most > alive ? (uint32_t)(most - alive) : 0;
+    bool alone = p->coming == NULL && n.alive == gang_alive(newest->gang);
+    uint64_t most = 2 * (uint64_t)n.most;
+    uint32_t room = alone ? UINT32_MAX : most > n.alive ? (uint32_t)(most - n.alive) : 0;
 
+    /* Nobody is on his way out who would make room: it has to show itself all the same. */
+    if (room == 0 && p->coming != NULL && gang_alive(newest->gang) == 0 && n.going + n.hurried == 0)
+        room = 1;
     if (gang_set_room(newest->gang, room))
         crew_mark(newest);
     if (newest != p->current && p->current != NULL && gang_set_room(p->current->gang, room))
         crew_mark(p->current);
-    bool short_of_room = room == 0 && gang_starved(newest->gang);
-    if (oldest != NULL && (going > GENERATIONS_GOING || short_of_room))
-        hurry(oldest, now);
+    /* One at a time: what it leaves may be enough. */
+    bool short_of_room = room == 0 && n.hurried == 0 && gang_starved(newest->gang);
+    if (n.oldest != NULL && (n.going > GENERATIONS_GOING || short_of_room))
+        hurry(n.oldest, now);
 }
 
 static void look_at_coming(struct place *p, uint64_t now)
@@ -271,7 +282,7 @@ static void conclude(struct crew *c, struct place *p)
     enum board_pool_state state = gang_state(g);
     if (state == BOARD_POOL_FAILED || state == BOARD_POOL_FAILING)
         crew_progress_fail(p, gang_reason(g));
-    else if (gang_at_strength(g) && !is_rolling(c, p))
+    else if ((gang_at_strength(g) || (gang_starved(g) && gang_serving(g) > 0)) && !is_rolling(c, p))
         succeed(p);
 }
 

@@ -62,6 +62,8 @@ void crew_retry_look(struct place *p, uint64_t now)
             crew_mark(m);
             return;
         }
+        if (p->retry_pause < PAUSE_FIRST) /* an upgrade came in between */
+            p->retry_pause = PAUSE_FIRST;
         p->retry_pause += p->retry_pause < PAUSE_MOST ? p->retry_pause / 8 : 0;
         p->retry_at = now + p->retry_pause;
     }

@@ -216,10 +216,14 @@ static int start_control(struct master *m, struct error *err)
     struct control_options options = {
         .directory = m->context.runtime_directory, .group = (gid_t)-1, .listener = -1};
 
-    if (g->control_group != NULL && identity_group(g->control_group, &options.group, err) != 0)
+    /* The socket that was kept is its group's; what the configuration says by now takes effect at the
+     * next start, and may not even exist. */
+    if (m->adopted != NULL) {
+        if (master_adopt_control(m, &options, err) < 0)
+            return -EINVAL;
+    } else if (g->control_group != NULL &&
+               identity_group(g->control_group, &options.group, err) != 0)
         return error_wrap(err, "control.group");
-    if (m->adopted != NULL && master_adopt_control(m, &options, err) < 0)
-        return -EINVAL;
     return control_open(&m->control, m->loop, &options, &desk, err);
 }
 

@@ -24,6 +24,8 @@
 
 /* For children that nobody can manage any more. */
 #define CHILDREN_PATIENCE (5 * CLOCK_SEC)
+/* epoll, signals, timers, the kernel's word on queues, a log, and to spare. */
+#define FILES_OF_A_LOOP 24u
 
 /* ---- reading ---- */
 
@@ -95,6 +97,18 @@ static int claim_control(struct inherit *in, const struct upgrade_state *s, stru
     return r;
 }
 
+static int claim_handed(struct inherit *in, const struct upgrade_state *s, struct error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < s->handed_count && r == 0; i++) {
+        r = socket_check_listening(s->handed[i].fd, err);
+        if (r == 0)
+            r = inherit_any(in, s->handed[i].fd, err);
+    }
+    return r;
+}
+
 /* One that somebody has removed keeps its lock, and is not removed again. */
 static int claim_pid_file(struct inherit *in, const struct upgrade_facts *f, size_t i,
                           bool *ret_there, struct error *err)
@@ -139,8 +153,13 @@ static int make_gang(void *cookie, struct gang **ret, const struct conf_pool *po
 int master_adopt_crew(struct master *m, struct error *err)
 {
     const struct upgrade_state *s = m->adopted;
-    int r = 0;
+    int r = claim_handed(&m->inherited, s, err);
 
+    for (size_t i = 0; i < s->handed_count && r == 0; i++) {
+        r = inherited_add(&m->received, s->handed[i].name, s->handed[i].fd, err);
+        if (r == 0)
+            m->received.items[i].claimed = true; /* it was, once */
+    }
     for (size_t i = 0; i < s->gang_count && r == 0; i++) {
         const struct frozen_gang *f = &s->gangs[i];
         struct making making = {.inherited = &m->inherited, .frozen = f};
@@ -169,8 +188,10 @@ int master_adopt_control(struct master *m, struct control_options *options, stru
 {
     int r = claim_control(&m->inherited, m->adopted, err);
 
-    if (r == 0)
+    if (r == 0) {
         options->listener = m->adopted->facts.control;
+        options->group = (gid_t)m->adopted->facts.control_group;
+    }
     return r;
 }
 
@@ -252,6 +273,31 @@ static void no_say(void *cookie, struct gang *g, enum log_level level, const cha
     (void)text;
 }
 
+/* What the new image makes before it takes over: an unopened gang for each pool (crew_new()), and its
+ * event loop.  Where descriptors or memory do not suffice for that, the old one is to go on. */
+static int check_room(const struct upgrade_state *s, const struct pool_context *context,
+                      struct error *err)
+{
+    static const struct gang_hooks hooks = {
+        .watch = no_watch, .unwatch = no_unwatch, .line = no_line, .say = no_say};
+    const struct conf *conf = s->confs[0];
+    int r = 0;
+
+    for (size_t i = 0; i < conf->pool_count && r == 0; i++) {
+        struct gang *unused = NULL;
+
+        r = gang_new(&unused, &conf->pools[i], context, &hooks, clock_monotonic(), clock_wall(),
+                     err);
+    }
+    for (unsigned i = 0; i < FILES_OF_A_LOOP && r == 0; i++) {
+        int copy = descriptor_copy(STDIN_FILENO);
+
+        if (copy < 0)
+            r = error_errno(err, -copy, "too few descriptors to take over");
+    }
+    return r;
+}
+
 static int check_gangs(const struct upgrade_state *s, const struct pool_context *context,
                        struct inherit *in, struct error *err)
 {
@@ -296,6 +342,10 @@ static int check_all(const char *number, struct error *err)
         r = s.facts.pid_fds[i] < 0 ? 0 : claim_pid_file(&in, &s.facts, i, &there, err);
     if (r == 0)
         r = claim_control(&in, &s, err);
+    if (r == 0)
+        r = claim_handed(&in, &s, err);
+    if (r == 0)
+        r = check_room(&s, &context, err);
     return r < 0 ? r : check_gangs(&s, &context, &in, err);
 }
 

@@ -84,6 +84,22 @@ static int write_pools(struct master *m, struct writing *w, struct error *err)
     return r < 0 ? error_errno(err, -r, "the state of the pools") : 0;
 }
 
+/* Those of the service manager's, which a pool that is stopped is to find again. */
+static int write_handed(const struct master *m, struct state *to, struct frozen_fds *fds)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < m->received.count && r == 0; i++) {
+        struct upgrade_handed h = {.fd = m->received.items[i].fd};
+
+        (void)snprintf(h.name, sizeof(h.name), "%s", m->received.items[i].name);
+        r = upgrade_state_put_handed(to, &h);
+        if (r == 0)
+            r = frozen_add_fd(fds, h.fd);
+    }
+    return r;
+}
+
 static int write_master(const struct master *m, struct state *to, struct frozen_fds *fds)
 {
     struct upgrade_facts *f = calloc(1, sizeof(*f));
@@ -95,7 +111,9 @@ static int write_master(const struct master *m, struct state *to, struct frozen_
                                 .files_soft = m->context.files.rlim_cur,
                                 .files_hard = m->context.files.rlim_max,
                                 .daemon = m->daemon,
-                                .control = m->control == NULL ? -1 : control_listener(m->control)};
+                                .control = m->control == NULL ? -1 : control_listener(m->control),
+                                .control_group =
+                                    m->control == NULL ? (gid_t)-1 : control_group(m->control)};
     (void)snprintf(f->version, sizeof(f->version), "%s", GANGER_VERSION);
     (void)snprintf(f->path, sizeof(f->path), "%s", m->path);
     (void)snprintf(f->folder, sizeof(f->folder), "%s", m->context.runtime_directory);
@@ -117,7 +135,7 @@ static int write_master(const struct master *m, struct state *to, struct frozen_
         if (r == 0)
             r = frozen_add_fd(fds, waiters[i]);
     }
-    return r;
+    return r < 0 ? r : write_handed(m, to, fds);
 }
 
 static int freeze(void *cookie, struct state *to, struct frozen_fds *fds, struct error *err)

@@ -9,6 +9,7 @@
 
 #define CONFS_MAX 4096u
 #define GANGS_MAX 65536u
+#define HANDED_MAX 65536u
 
 #define FACT(type_, member_, least_, most_)                                                        \
     {                                                                                              \
@@ -25,6 +26,7 @@ static const struct state_field facts_fields[] = {
     FACT(U64, files_hard, 0, UINT64_MAX),
     FACT(FLAG, daemon, 0, 1),
     FACT(I32, control, -1, INT_MAX),
+    FACT(U32, control_group, 0, UINT32_MAX),
     FACT(I32, pid_fds[0], -1, INT_MAX),
     FACT(I32, pid_fds[1], -1, INT_MAX),
     FACT(TEXT, pid_paths[0], 0, UPGRADE_PATH),
@@ -34,6 +36,18 @@ static const struct state_field facts_fields[] = {
 
 static const struct state_field waiter_fields[] = {
     {.name = "waiter", .type = STATE_I32, .least = 3, .most = INT_MAX},
+};
+
+static const struct state_field handed_fields[] = {
+    {.name = "name",
+     .type = STATE_TEXT,
+     .offset = offsetof(struct upgrade_handed, name),
+     .most = INHERITED_NAME_MAX + 1},
+    {.name = "fd",
+     .type = STATE_I32,
+     .offset = offsetof(struct upgrade_handed, fd),
+     .least = 3,
+     .most = INT_MAX},
 };
 
 /* ---- writing ---- */
@@ -59,6 +73,11 @@ int upgrade_state_put_facts(struct state *to, const struct upgrade_facts *facts)
 int upgrade_state_put_waiter(struct state *to, int fd)
 {
     return put(to, UPGRADE_WAITER, waiter_fields, 1, &fd);
+}
+
+int upgrade_state_put_handed(struct state *to, const struct upgrade_handed *handed)
+{
+    return put(to, UPGRADE_HANDED, handed_fields, 2, handed);
 }
 
 int upgrade_state_put_conf(struct state *to, const struct conf *conf, struct error *err)
@@ -134,6 +153,22 @@ static int read_conf(struct upgrade_state *s, const struct state_record *record,
     return r;
 }
 
+static int read_handed(struct upgrade_state *s, const struct state_record *record,
+                       struct error *err)
+{
+    struct upgrade_handed *more = s->handed_count == HANDED_MAX
+                                      ? NULL
+                                      : reallocarray(s->handed, s->handed_count + 1, sizeof(*more));
+
+    if (more == NULL)
+        return error_set(err, ENOMEM, "too many sockets in the state");
+    s->handed = more;
+    int r = read_fields(record, handed_fields, 2, &more[s->handed_count], err);
+    if (r == 0)
+        s->handed_count++;
+    return r;
+}
+
 static int read_gang(struct upgrade_state *s, struct state_record *record, struct state_reader *r,
                      struct error *err)
 {
@@ -169,6 +204,8 @@ static int read_all(struct upgrade_state *s, struct state_reader *r, struct erro
         if (result == 0)
             s->waiter_count++;
     }
+    for (; result == 0 && record.kind == UPGRADE_HANDED; state_next(r, &record))
+        result = read_handed(s, &record, err);
     for (; result == 0 && record.kind == UPGRADE_CONF; state_next(r, &record))
         result = read_conf(s, &record, err);
     if (result == 0 && s->conf_count == 0)
@@ -203,6 +240,7 @@ void upgrade_state_clear(struct upgrade_state *s)
         (void)conf_free(s->confs[i]);
     for (size_t i = 0; i < s->gang_count; i++)
         frozen_clear(&s->gangs[i]);
+    free(s->handed);
     free(s->confs);
     free(s->gangs);
     *s = (struct upgrade_state){0};

@@ -14,13 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "conf/conf.h"
+#include "host/inherited.h"
 #include "master/control.h"
 #include "pool/frozen.h"
 
 #define UPGRADE_VERSION 1u
 #define UPGRADE_PATH 4096
 
-enum upgrade_kind { UPGRADE_MASTER = 1, UPGRADE_CONF = 2, UPGRADE_WAITER = 3 };
+enum upgrade_kind { UPGRADE_MASTER = 1, UPGRADE_CONF = 2, UPGRADE_WAITER = 3, UPGRADE_HANDED = 4 };
 
 struct upgrade_facts {
     char version[64];          /* of ganger: for the log */
@@ -29,24 +30,34 @@ struct upgrade_facts {
     int pid;
     uint64_t files_soft, files_hard; /* RLIMIT_NOFILE that the first image was born with */
     bool daemon;
-    int control;    /* its listening socket, -1: none */
-    int pid_fds[2]; /* of the pid files, -1: none */
+    int control;            /* its listening socket, -1: none */
+    uint32_t control_group; /* whose members may give orders; (gid_t)-1: nobody's */
+    int pid_fds[2];         /* of the pid files, -1: none */
     char pid_paths[2][UPGRADE_PATH];
+};
+
+/* A socket of the service manager's, which a pool listens on or did: host/inherited.h. */
+struct upgrade_handed {
+    char name[INHERITED_NAME_MAX + 1];
+    int fd;
 };
 
 struct upgrade_state {
     struct upgrade_facts facts;
     int waiters[CONTROL_LINKS]; /* connections of those who wait for the upgrade */
     size_t waiter_count;
+    struct upgrade_handed *handed; /* owned */
+    size_t handed_count;
     struct conf **confs; /* owned, as are the gangs; each one reference */
     size_t conf_count;
     struct frozen_gang *gangs;
     size_t gang_count;
 };
 
-/* Writing: facts first, then waiters, configurations, gangs. */
+/* Writing: facts first, then waiters, sockets handed over, configurations, gangs. */
 int upgrade_state_put_facts(struct state *to, const struct upgrade_facts *facts);
 int upgrade_state_put_waiter(struct state *to, int fd);
+int upgrade_state_put_handed(struct state *to, const struct upgrade_handed *handed);
 /* Negative, with err, also when the text of it does not read back equal. */
 int upgrade_state_put_conf(struct state *to, const struct conf *conf, struct error *err);
 

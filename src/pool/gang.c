@@ -325,7 +325,8 @@ void gang_stop(struct gang *g, enum gang_stop_how how, uint64_t now)
     g->stopping = true;
     g->retiring = stopping ? g->retiring : how == GANG_STOP_RETIRE;
     if (first || how > GANG_STOP_DRAIN)
-        g->emptying = how <= GANG_STOP_DRAIN && ports_own(&g->ports) > 0 && gang_serving(g) > 0;
+        g->emptying = how <= GANG_STOP_DRAIN && ports_own(&g->ports) > 0 && gang_alive(g) > 0 &&
+                      (gang_serving(g) > 0 || ports_waiting(&g->ports));
     g->empty_after = g->emptying && g->context->leave_paths ? accepted_when_empty(g) : UINT64_MAX;
     g->empty_look = now + GANG_EMPTY_EVERY;
     for (uint32_t i = 0; i < g->slots; i++) {

@@ -39,8 +39,11 @@ static void renew_limits(struct gang *g)
 
         if (w->state == LIFECYCLE_EMPTY)
             continue;
+        uint64_t answered = board_slot_requests(g->board, i);
         w->recycle_at = recycle_limit(g->pool->pm_max_requests, w->serial);
-        board_slot_set_ring_at(g->board, i, w->recycle_at);
+        /* Else all that are far beyond it would be held at once, and nobody would serve. */
+        w->hold_from = answered > w->recycle_at ? answered - w->recycle_at : 0;
+        board_slot_set_ring_at(g->board, i, w->due == RECYCLE_NO ? w->recycle_at : 0);
     }
 }
 

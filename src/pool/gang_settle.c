@@ -37,7 +37,7 @@ static int start_one(struct gang *g, struct worker *w, uint64_t now)
     gang_native_started(g, w);
     w->recycle_at = recycle_limit(g->pool->pm_max_requests, serial);
     board_slot_set_ring_at(g->board, w->slot, w->recycle_at);
-    w->hold_at = 0;
+    w->hold_at = w->hold_from = 0;
     gang_count_process(g, 1);
     g->card.spawned++;
     r = gang_hear_watch(g, w, GANG_WATCH_REPORT, w->report, false);
@@ -186,7 +186,9 @@ static void look_at_queue(struct gang *g, uint64_t now)
     if (!g->emptying || now < g->empty_look)
         return;
     g->empty_look = now + GANG_EMPTY_EVERY;
-    g->emptying = now < g->stop_by && gang_alive(g) > 0 && ports_waiting(&g->ports) &&
+    /* Who retires has no hurry, where nobody new can come in. */
+    bool patient = now < g->stop_by || (g->retiring && ports_sealed(&g->ports));
+    g->emptying = patient && gang_alive(g) > 0 && ports_waiting(&g->ports) &&
                   board_snapshot_accepted(g->board) < g->empty_after;
 }
 

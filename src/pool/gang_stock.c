@@ -75,6 +75,7 @@ uint64_t gang_stock_hold(struct gang *g, const struct policy_input *taken,
         struct worker *w = &g->workers[i];
         uint64_t at = hold ? recycle_bound(w->recycle_at) : 0;
 
+        at += at > 0 ? w->hold_from : 0;
         if (w->state == LIFECYCLE_EMPTY || w->hold_at == at)
             continue;
         w->hold_at = at;
@@ -226,8 +227,11 @@ uint64_t gang_stock_next(const struct gang *g, const struct policy_answer *answe
         return next;
     if (answer->shrinkable)
         next = window_next(&g->window, now);
-    if (g->due_left)
-        next = sooner(next, recycle_budget_next(&g->budget, now));
+    if (g->due_left) { /* what it has left it may not spend yet: no reason to spin */
+        uint64_t again = recycle_budget_next(&g->budget, now);
+
+        next = sooner(next, again > now ? again : now + CLOCK_SEC / RECYCLE_RATE);
+    }
     if (any && (g->pool->pm_max_memory > 0 || g->pool->pm_max_requests > 0))
         next = sooner(next, g->pool->pm_max_memory > 0 ? g->next_measure : now + HEARTBEAT);
     if (g->silent > 0 && g->pool->pm != CONF_PM_STATIC)

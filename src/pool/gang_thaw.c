@@ -169,6 +169,8 @@ static int fill_workers(struct gang *g, const struct frozen_gang *f, struct erro
         fill_worker(w, from);
         if (!gang_queue_is_shedder(g, w))
             gang_count_process(g, 1);
+        else /* until it is calm; else the first look would send it home */
+            g->queue.overload.shedding = worker_pending(w) || w->state == LIFECYCLE_SERVING;
         r = fill_output(&w->output, from->output, &from->line, from->cutting, err);
         if (r == 0 && watch_worker(g, w) < 0)
             r = error_set(err, ENOMEM, "a worker cannot be watched");

@@ -292,6 +292,18 @@ bool ports_waiting(const struct ports *p)
     return false;
 }
 
+bool ports_sealed(const struct ports *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct port *port = &p->items[i];
+
+        if (port->fd >= 0 && !port->lent &&
+            (!port->deaf || port->address.family == ADDRESS_ABSTRACT))
+            return false;
+    }
+    return true;
+}
+
 void ports_close_own(struct ports *p)
 {
     for (size_t i = 0; i < p->count; i++) {

@@ -48,6 +48,8 @@ void ports_unlink(struct ports *p);
 /* How many are ours alone, and whether a connection waits in one of those. */
 size_t ports_own(const struct ports *p);
 bool ports_waiting(const struct ports *p);
+/* Nobody new can come in through those. */
+bool ports_sealed(const struct ports *p);
 /* Keep newcomers out of them, as far as that can be done: unlinked, or deaf. */
 void ports_deafen(struct ports *p);
 /* Close those that are ours alone. */

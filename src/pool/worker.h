@@ -53,6 +53,7 @@ struct worker {
     enum recycle_cause due;  /* to be replaced, and why */
     uint32_t recycle_at;     /* when it has answered so many requests; 0: never */
     uint64_t hold_at;        /* told: to wait, once it has answered so many */
+    uint64_t hold_from;      /* so many beyond the limit when that was changed */
     uint64_t fed;            /* status workers: what it knows of the feed (pool/feed.h) */
     bool settings_unsent;    /* it has yet to be told of new settings */
     int level_unsent;        /* and of a new log level; -1: not */

@@ -71,7 +71,10 @@ static int accept_counted(int fd, __SOCKADDR_ARG address, socklen_t *length, int
 
         drain_open();
         if (hold_wanted()) {
-            hold_accept(fd);
+            if (hold_accept(fd)) {
+                errno = EINTR;
+                return -1;
+            }
             late = shim.hangups;
         }
         count_idle();

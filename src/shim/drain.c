@@ -130,18 +130,57 @@ static void drain_at_death(int number)
     errno = keep;
 }
 
-int drain_install(void)
+static int drain_hear(void)
 {
     struct sigaction action = {.sa_sigaction = on_drain, .sa_flags = SA_ONSTACK | SA_SIGINFO};
-    int stop = shim.stop_signal != 0 ? shim.stop_signal : SIGTERM;
 
     sigfillset(&action.sa_mask);
+    return next()->sigaction(shim.drain_signal, &action, NULL);
+}
+
+static int drain_stop(void)
+{
+    return shim.stop_signal != 0 ? shim.stop_signal : SIGTERM;
+}
+
+int drain_install(void)
+{
+    int stop = drain_stop();
+
     drain_mask(SIG_BLOCK);
     drain_at_death(stop);
     if (shim.master != 0 && getppid() != shim.master) {
         (void)kill(getpid(), stop);
     }
-    return next()->sigaction(shim.drain_signal, &action, NULL);
+    return drain_hear();
+}
+
+/* Without a handler the signal would kill, and the one of the master's death, too.  The master sends
+ * the stop signal to whom no library answers for. */
+uint32_t drain_step_out(void)
+{
+    const struct sigaction ignored = {.sa_handler = SIG_IGN};
+    uint32_t was = atomic_exchange(&shim.slot->shim, (uint32_t)BOARD_SHIM_NONE);
+
+    (void)next()->sigaction(shim.drain_signal, &ignored, NULL);
+    drain_at_death(drain_stop());
+    atomic_store(&shim.slot->active, 0);
+    atomic_store(&shim.slot->state, BOARD_WORKER_STARTING);
+    return was;
+}
+
+void drain_step_in(uint32_t was)
+{
+    int keep = errno;
+
+    (void)drain_hear();
+    drain_at_death(was == BOARD_SHIM_ACCEPTING ? shim.drain_signal : drain_stop());
+    atomic_store(&shim.slot->active, atomic_load(&shim.open));
+    if (atomic_load(&shim.open) != 0) {
+        atomic_store(&shim.slot->state, BOARD_WORKER_BUSY);
+    }
+    atomic_store(&shim.slot->shim, was);
+    errno = keep;
 }
 
 /* The program has come as far as waiting for connections: nothing is needed of the board's

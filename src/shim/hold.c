@@ -20,21 +20,26 @@
 #include <time.h>
 #include <unistd.h>
 
-void hold_accept(int fd)
+bool hold_accept(int fd)
 {
     const struct timespec pause = {.tv_nsec = BOARD_HOLD_LOOK * 1000000L};
     uint64_t until = shim_now() + BOARD_HOLD_MOST;
     int keep = errno;
+    bool heard = false;
     bool outer = shim_mine.waits; /* this may be a handler in the midst of another wait */
     bool alone = __libc_single_threaded || atomic_load(&shim.polled) ||
                  (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
 
     shim_mine.waits = true; /* on_drain() need not protect what we do */
-    while (hold_wanted() && !shim_drain_wanted() && shim_now() < until &&
+    while (!heard && hold_wanted() && !shim_drain_wanted() && shim_now() < until &&
            (!alone || atomic_load(&shim.open) == 0)) {
+        uint32_t before = shim_mine.signals;
+
         count_held();
-        (void)syscall(SYS_ppoll, NULL, 0, &pause, NULL, (size_t)0);
+        heard = syscall(SYS_ppoll, NULL, 0, &pause, NULL, (size_t)0) < 0 && errno == EINTR &&
+                shim_mine.signals == before;
     }
     shim_mine.waits = outer;
     errno = keep;
+    return heard;
 }

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -136,11 +137,25 @@ static char **exec_prepare(char *const *from)
     return exec_environment;
 }
 
+/* It has waited for connections already, so the board's descriptor is gone, and its successor cannot
+ * speak for the slot.  -1: nothing to do. */
+static int64_t exec_depart(bool prepared)
+{
+    int keep = errno;
+    bool ours = !prepared && shim_alive() && getpid() == shim.page->pid;
+
+    errno = keep;
+    return ours ? (int64_t)drain_step_out() : -1;
+}
+
 /* The exec has failed, and the program goes on. */
-static int exec_failed(bool prepared)
+static int exec_failed(bool prepared, int64_t departed)
 {
     int keep = errno;
 
+    if (departed >= 0) {
+        drain_step_in((uint32_t)departed);
+    }
     if (prepared) {
         inherit(shim.board, shim.board_dev, shim.board_ino, FD_CLOEXEC);
         inherit(shim.bell, shim.bell_dev, shim.bell_ino, FD_CLOEXEC);
@@ -152,9 +167,10 @@ static int exec_failed(bool prepared)
 SHIM_EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
     char **ours = exec_prepare(envp);
+    int64_t departed = exec_depart(ours != NULL);
 
     (void)next()->execve(path, argv, ours != NULL ? ours : envp);
-    return exec_failed(ours != NULL);
+    return exec_failed(ours != NULL, departed);
 }
 
 SHIM_EXPORT int execv(const char *path, char *const argv[])
@@ -165,9 +181,10 @@ SHIM_EXPORT int execv(const char *path, char *const argv[])
 SHIM_EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
     char **ours = exec_prepare(envp);
+    int64_t departed = exec_depart(ours != NULL);
 
     (void)next()->execvpe(file, argv, ours != NULL ? ours : envp);
-    return exec_failed(ours != NULL);
+    return exec_failed(ours != NULL, departed);
 }
 
 SHIM_EXPORT int execvp(const char *file, char *const argv[])
@@ -178,7 +195,70 @@ SHIM_EXPORT int execvp(const char *file, char *const argv[])
 SHIM_EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
     char **ours = exec_prepare(envp);
+    int64_t departed = exec_depart(ours != NULL);
 
     (void)next()->fexecve(fd, argv, ours != NULL ? ours : envp);
-    return exec_failed(ours != NULL);
+    return exec_failed(ours != NULL, departed);
+}
+
+/* ---------------------------------------------------------------- execl() and its like */
+
+/* The C library's own reach the kernel behind our back. */
+static size_t list_length(va_list *list)
+{
+    va_list copy;
+    size_t n = 1;
+
+    va_copy(copy, *list);
+    while (va_arg(copy, char *) != NULL) {
+        n++;
+    }
+    va_end(copy);
+    return n;
+}
+
+/* argv[n] is where the NULL goes; what is behind it in the list is left there. */
+static void list_fill(char **argv, const char *first, size_t n, va_list *list)
+{
+    memcpy(&argv[0], &first, sizeof(first));
+    for (size_t i = 1; i <= n; i++) {
+        argv[i] = va_arg(*list, char *);
+    }
+}
+
+SHIM_EXPORT int execl(const char *path, const char *first, ...)
+{
+    va_list list;
+
+    va_start(list, first);
+    size_t n = list_length(&list);
+    char **argv = __builtin_alloca((n + 1) * sizeof(char *));
+    list_fill(argv, first, n, &list);
+    va_end(list);
+    return execve(path, argv, environ);
+}
+
+SHIM_EXPORT int execlp(const char *file, const char *first, ...)
+{
+    va_list list;
+
+    va_start(list, first);
+    size_t n = list_length(&list);
+    char **argv = __builtin_alloca((n + 1) * sizeof(char *));
+    list_fill(argv, first, n, &list);
+    va_end(list);
+    return execvpe(file, argv, environ);
+}
+
+SHIM_EXPORT int execle(const char *path, const char *first, ...)
+{
+    va_list list;
+
+    va_start(list, first);
+    size_t n = list_length(&list);
+    char **argv = __builtin_alloca((n + 1) * sizeof(char *));
+    list_fill(argv, first, n, &list);
+    char *const *envp = va_arg(list, char *const *);
+    va_end(list);
+    return execve(path, argv, envp);
 }

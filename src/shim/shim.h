@@ -161,6 +161,10 @@ void drain_close(void);
 enum drain_turn drain_accept(int fd);
 /* The same before and after poll() and its like.  True: the program is to see EINTR. */
 bool drain_poll(void);
+/* The program puts another in its place, which we cannot enter: from now on it is as any that has no
+ * library in it.  What the slot said of us, for drain_step_in() when the exec has failed. */
+uint32_t drain_step_out(void);
+void drain_step_in(uint32_t was);
 /* The last connection was closed while others of our threads sit in accept(). */
 void drain_kick(void);
 
@@ -173,8 +177,9 @@ static inline bool hold_wanted(void)
     return unlikely(at != 0) &&
            unlikely(atomic_load_explicit(&shim.slot->requests, memory_order_relaxed) >= at);
 }
-/* This thread is about to accept on `fd` all the same: keep it, for a while. */
-void hold_accept(int fd);
+/* This thread is about to accept on `fd` all the same: keep it, for a while.  True: a handler of the
+ * program's ran, which may have done so to be seen by accept(): the program is to see EINTR. */
+bool hold_accept(int fd);
 
 #pragma GCC visibility pop
 
