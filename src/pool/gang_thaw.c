@@ -231,10 +231,11 @@ int gang_thaw(struct gang **ret, const struct frozen_gang *f, struct inherit *in
               const struct gang_hooks *hooks, uint64_t now, uint64_t wall, struct error *err)
 {
     struct gang *g = calloc(1, sizeof(*g));
-    struct port *ports = calloc(f->port_count == 0 ? 1 : f->port_count, sizeof(*ports));
+    /* None when it is not open, and may be opened yet: ports_open() takes no account of any. */
+    struct port *ports = f->port_count == 0 ? NULL : calloc(f->port_count, sizeof(*ports));
     int r = 0;
 
-    if (g == NULL || ports == NULL)
+    if (g == NULL || (ports == NULL && f->port_count > 0))
         r = error_errno(err, ENOMEM, "pool");
     else if (strcmp(f->name, pool->name) != 0)
         r = error_set(err, EINVAL, "pool %s of the state is given another's options", f->name);

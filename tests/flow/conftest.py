@@ -24,7 +24,7 @@ def pytest_configure(config):
 
 
 C_PROGRAMS = {"cgi": [], "fcgi-hello": ["-lfcgi"], "fcgi-threads": ["-lfcgi", "-pthread"],
-              "misbehave": ["-lfcgi", "-pthread"]}
+              "fcgi-exec": ["-lfcgi"], "misbehave": ["-lfcgi", "-pthread"]}
 
 
 def go_cache():

@@ -410,6 +410,35 @@ def test_an_upgrade_keeps_what_is_kept(site):
         web.close()
 
 
+def test_a_pool_that_is_stopped_over_an_upgrade_finds_its_socket_again(site):
+    """systemd's, which only it holds: also over a second upgrade, and whoever came meanwhile is served."""
+    with managed(site) as m:
+        web, tcp = listening(str(site.base / "web.sock")), listening(("127.0.0.1", 0))
+        site.write(site.cgi("web", '"systemd:web"'), site.cgi("tcp", '"systemd:tcp"'), site.cgi("own"))
+        m.start([("web", web), ("tcp", tcp)])
+        assert site.ctl("stop", "--wait", "web").returncode == 0
+        for _ in range(2):
+            m.words.clear()
+            site.signal(signal.SIGUSR2)
+            m.wait(lambda: "READY=1" in m.words, "upgraded")
+            assert site.status("web")["state"] == "stopped"
+            assert sockets_of(site.pid).count(number(web)) == 1
+        served(site, tcp.getsockname())
+        with Load(lambda word: say(site, str(site.base / "web.sock"), word), clients=1) as load:
+            result = site.ctl("start", "--wait", "web")
+            assert result.returncode == 0, result
+            load.more(1)
+            assert not load.end()
+        # What runs is stopped and started as ever, and an upgrade before does not count it twice.
+        assert site.ctl("stop", "--wait", "tcp").returncode == 0
+        assert site.ctl("start", "--wait", "tcp").returncode == 0
+        served(site, tcp.getsockname())
+        assert site.stop(signal.SIGQUIT) == 0
+        assert (site.base / "web.sock").exists()
+        web.close()
+        tcp.close()
+
+
 def test_daemonize_is_left_out_for_a_service_manager(site):
     site.globals = "daemonize = yes"
     with managed(site) as m:

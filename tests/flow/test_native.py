@@ -127,6 +127,58 @@ while ($request->Accept() >= 0) {
     assert world.direct("show").body == b"own \nchild \n"
 
 
+@pytest.mark.parametrize("how", ["execl", "execlp", "execle"])
+def test_a_launcher_hands_its_slot_on(world, how):
+    """The library goes along, whichever function it is."""
+    world.add("c", [world.programs["fcgi-exec"], how, world.programs["fcgi-hello"]]).start()
+    world.settled("c", 2)
+    assert world.direct("c").pid in world.pids("c")
+    status = world.status("c")
+    assert (status["opaque processes"], status["accepted conn"]) == (0, 1), status
+    assert world.ganger.stop(signal.SIGQUIT) == 0
+
+
+def test_a_program_that_execs_itself_between_requests_finishes_when_the_master_dies(world):
+    """Nothing is left of the library by then: what comes is the stop signal, which libfcgi heeds, and
+    no signal that the new program cannot know."""
+    world.add("c", [world.programs["fcgi-exec"], "again", world.programs["fcgi-hello"]],
+              pm__max_children=1, stop_signal='"SIGUSR1"').start()
+    world.settled("c", 1)
+    pid = world.direct("c").pid
+    pending, again = world.in_hand("c", "second", "sleep=600")
+    assert again == pid, "it is still the same process"
+    world.ganger.process.kill()
+    world.ganger.process.wait()
+    reply = pending.result()
+    assert (reply.status, reply.pid) == (200, pid), reply
+    wait_for(lambda: not daemon.alive(pid), what="it leaves, too")
+
+
+def test_a_program_that_execs_itself_between_requests_is_stopped_all_the_same(world):
+    world.add("c", [world.programs["fcgi-exec"], "again", world.programs["fcgi-hello"]]).start()
+    world.settled("c", 2)
+    for _ in range(6):
+        assert world.direct("c").status == 200
+    assert world.ganger.stop(signal.SIGQUIT) == 0
+
+
+def test_an_exec_that_fails_changes_nothing(world):
+    world.add("c", [world.programs["fcgi-exec"], "fail", "/nonexistent/program"],
+              pm__max_children=1).start()
+    world.settled("c", 1)
+    pids = {world.direct("c").pid for _ in range(5)}
+    assert len(pids) == 1
+    world.settled("c", 1)
+    status = world.status("c")
+    assert (status["accepted conn"], status["opaque processes"], status["spawned"]) == (5, 0, 1), status
+    pending, pid = world.in_hand("c", "busy", "sleep=600")
+    assert world.status("c")["active processes"] == 1
+    world.ganger.signal(signal.SIGQUIT)
+    reply = pending.result()
+    assert (reply.status, reply.pid) == (200, pid) and reply.slept >= 600, reply
+    assert world.ganger.process.wait(daemon.PATIENCE) == 0
+
+
 def test_a_program_that_forks_its_own_workers_is_opaque_and_the_remedy_is_said(world):
     world.add("php", pm__max_children=1, env='{"PHP_FCGI_CHILDREN=3"}').start().front()
     Crowd(world, "/php", 50, 3).wait().lossless()

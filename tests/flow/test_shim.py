@@ -8,6 +8,7 @@ its request, nothing is interrupted and no accepted connection is lost, at whate
 import os
 import random
 import select
+import signal
 import socket
 import subprocess
 import threading
@@ -290,6 +291,17 @@ def test_a_program_with_connections_open_is_not_held(launch):
             assert b"pid=" in one.fastcgi()
             took.append(time.monotonic() - began)
     assert min(took) < 0.9, took
+
+
+def test_who_is_held_sees_its_own_signals(launch):
+    """A handler that accept() is to be interrupted by: behind the hold nobody would hear of it."""
+    one = launch("shim-odd", "handler")
+    one.say("hold 2")
+    assert one.ask("sleep 1") and one.ask("sleep 1")
+    pid = int(one.say("pid"))
+    one.until(accepted=2, active=0)
+    os.kill(pid, signal.SIGTERM)
+    assert one.say("wait") == "exit 0"
 
 
 def test_the_master_dies_while_the_program_is_held(launch):

@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import struct
+import subprocess
 import threading
 import time
 
@@ -622,3 +623,65 @@ os.execv(real, sys.argv)
     assert installed.status("web")["idle processes"] == 1
     assert fcgi.ask(installed.sock("web"), "/x", "").status == 502
     assert installed.ctl("ping").returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to replace /etc/group")
+def test_the_group_of_the_control_socket_is_unknown_by_then(installed):
+    """It was known at the start: the socket stays its, and serving goes on."""
+    groups = installed.base / "group"
+    groups.write_text(open("/etc/group").read() + "ganger-testers:x:54321:\n")
+    groups.chmod(0o644)
+    installed.globals = 'control.group = "ganger-testers"'
+    installed.write(installed.pool("web", ONE))
+    installed.start(wrap=["unshare", "-m", "--propagation", "private", "sh", "-c",
+                          f'mount --bind "{groups}" /etc/group && exec "$@"', "sh"])
+    control = installed.runtime / "control.sock"
+    assert control.stat().st_gid == 54321
+    workers = pids(installed)
+    groups.write_text(open("/etc/group").read())
+    for i in range(2):
+        upgrade(installed, i)
+        assert pids(installed) == workers
+        assert fcgi.ask(installed.sock("web"), "/x", "").status == 502
+        assert control.stat().st_gid == 54321
+        for group, status in ((54321, 0), (54322, 1)):
+            result = installed.ctl("ping", user=65534, group=group, extra_groups=[])
+            assert (result.returncode == 0) == (status == 0), result
+
+
+@contextlib.contextmanager
+def strace(pid, trace, calls):
+    """Write what it calls; it is attached when this begins, and left alone when it ends."""
+    tracer = subprocess.Popen(["strace", "-o", str(trace), "-e", f"trace={calls}", "-p", str(pid)],
+                              stderr=subprocess.PIPE, text=True)
+    try:
+        assert "attached" in tracer.stderr.readline()
+        yield
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait(daemon.PATIENCE)
+        tracer.stderr.close()
+
+
+def test_an_address_that_is_held_is_not_hammered_after_an_upgrade(installed, programs):
+    """A worker of a killed master has a request in hand; its successor tries again, at its leisure."""
+    world = native.World(installed, programs)
+    world.add("c", [programs["fcgi-hello"]], pm__max_children=1)
+    world.start()
+    world.settled("c", 1)
+    pending, _ = world.in_hand("c", "held", "sleep=5000")
+    installed.process.kill()
+    installed.process.wait()
+    installed.start(ready=False)
+    installed.wait_log("trying again for")
+    upgrade(installed)
+    trace, began = installed.base / "trace", time.monotonic()
+    with strace(installed.pid, trace, "bind"):
+        assert pending.result().status == 200
+        installed.wait_log("its address is free now")
+        took = time.monotonic() - began
+    # Ten times a second at most; each try begins with a socket under another name.
+    tries = trace.read_text().count("/.c.sock.")
+    assert 0 < tries <= 10 * took + 5, (tries, took)
+    wait_for(lambda: installed.status("c")["idle processes"] == 1, what="it serves")
+    assert world.direct("c").status == 200

@@ -47,6 +47,8 @@ static void write_all(struct state *to, const struct upgrade_state *s)
     ORACLE(upgrade_state_put_facts(to, &s->facts) == 0);
     for (size_t i = 0; i < s->waiter_count; i++)
         ORACLE(upgrade_state_put_waiter(to, s->waiters[i]) == 0);
+    for (size_t i = 0; i < s->handed_count; i++)
+        ORACLE(upgrade_state_put_handed(to, &s->handed[i]) == 0);
     for (size_t i = 0; i < s->conf_count; i++)
         ORACLE(upgrade_state_put_conf(to, s->confs[i], &err) == 0);
     for (size_t i = 0; i < s->gang_count; i++)
@@ -63,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (upgrade_state_read(&s, data, size, &err) < 0) {
         ORACLE(err.text[0] != '\0');
-        ORACLE(s.confs == NULL && s.gangs == NULL);
+        ORACLE(s.confs == NULL && s.gangs == NULL && s.handed == NULL);
         return 0;
     }
     for (size_t i = 0; i < s.gang_count; i++)

@@ -3,7 +3,8 @@
  * A server on descriptor 0 with the habits that a preloaded library must survive.  It reads a line of
  * each connection, does as its first word says, and answers with a line.  MODE is how it waits for
  * connections: accept, poll, select, epoll, or blocked (accept, with every signal blocked), ignore
- * (accept, stop signal ignored), closed (every descriptor above 0 closed first).
+ * (accept, stop signal ignored), closed (every descriptor above 0 closed first), handler (accept; the
+ * stop signal is noted, and the loop ends when it is seen behind accept).
  *
  *   sleep MS   how many milliseconds it really slept
  *   late MS    answer, close, and only then sleep (told on stdout)
@@ -31,6 +32,12 @@
 #include <unistd.h>
 
 static int epoll_fd = -1;
+static volatile sig_atomic_t told_to_stop;
+
+static void on_stop(int number)
+{
+    told_to_stop = number;
+}
 
 static long nap(long ms)
 {
@@ -165,6 +172,7 @@ int main(int argc, char **argv)
 {
     const char *mode = argc > 1 ? argv[1] : "accept";
     struct epoll_event e = {.events = EPOLLIN};
+    struct sigaction stop = {.sa_handler = on_stop}; /* accept() is to see it */
     sigset_t all;
 
     if (strcmp(mode, "epoll") == 0) {
@@ -177,11 +185,14 @@ int main(int argc, char **argv)
         signal(SIGTERM, SIG_IGN);
     } else if (strcmp(mode, "closed") == 0) {
         closefrom(1);
+    } else if (strcmp(mode, "handler") == 0) {
+        sigaction(SIGTERM, &stop, NULL);
     }
-    for (;;) {
+    while (!told_to_stop) {
         wait_for_one(mode);
         int fd = accept(0, NULL, NULL);
         if (fd >= 0)
             obey(fd);
     }
+    return 0;
 }

@@ -34,6 +34,7 @@ static const struct upgrade_facts facts = {.version = "9",
                                            .files_hard = UINT64_MAX,
                                            .daemon = true,
                                            .control = 5,
+                                           .control_group = 33,
                                            .pid_fds = {3, -1},
                                            .pid_paths = {"/run/x/ganger.pid", ""}};
 
@@ -51,7 +52,9 @@ static struct frozen_gang gang(void)
                                 .window = {.width = 1}};
 }
 
-enum part { FACTS, WAITER, CONF, GANG };
+static const struct upgrade_handed handed = {.name = "a socket's name", .fd = 9};
+
+enum part { FACTS, WAITER, HANDED, CONF, GANG };
 
 /* The parts in this order. */
 static void write_parts(struct state *s, uint32_t version, const enum part *parts, size_t count,
@@ -64,6 +67,7 @@ static void write_parts(struct state *s, uint32_t version, const enum part *part
     for (size_t i = 0; i < count && r == 0; i++) {
         r = parts[i] == FACTS    ? upgrade_state_put_facts(s, &facts)
             : parts[i] == WAITER ? upgrade_state_put_waiter(s, 20 + (int)i)
+            : parts[i] == HANDED ? upgrade_state_put_handed(s, &handed)
             : parts[i] == CONF   ? upgrade_state_put_conf(s, conf, &err)
                                  : frozen_put_gang(s, g);
     }
@@ -82,7 +86,7 @@ static int read_back(struct upgrade_state *ret, struct state *s, struct error *e
 
 static void test_all_of_it(void **unused)
 {
-    const enum part parts[] = {FACTS, WAITER, WAITER, CONF, CONF, GANG, GANG};
+    const enum part parts[] = {FACTS, WAITER, WAITER, HANDED, HANDED, CONF, CONF, GANG, GANG};
     struct frozen_gang g = gang();
     struct upgrade_state back;
     struct state s;
@@ -91,12 +95,15 @@ static void test_all_of_it(void **unused)
 
     (void)unused;
     g.conf = 1;
-    write_parts(&s, UPGRADE_VERSION, parts, 7, &g);
+    write_parts(&s, UPGRADE_VERSION, parts, 9, &g);
     if (read_back(&back, &s, &err) < 0)
         fail_msg("%s", err.text);
     assert_memory_equal(&back.facts, &facts, sizeof(facts));
     assert_int_equal(back.waiter_count, 2);
     assert_int_equal(back.waiters[1], 22);
+    assert_int_equal(back.handed_count, 2);
+    assert_string_equal(back.handed[1].name, handed.name);
+    assert_int_equal(back.handed[1].fd, 9);
     assert_int_equal(back.conf_count, 2);
     assert_true(conf_equal(back.confs[0], conf) && conf_equal(back.confs[1], conf));
     assert_string_equal(back.confs[0]->pools[0].env.items[0], "A=$HOME");
@@ -119,13 +126,15 @@ static void refuse(uint32_t version, const enum part *parts, size_t count,
         fail_msg("\"%s\" does not say \"%s\"", err.text, says);
     assert_null(back.confs);
     assert_null(back.gangs);
+    assert_null(back.handed);
 }
 
 static void test_refused(void **unused)
 {
     const enum part whole[] = {FACTS, CONF, GANG}, headless[] = {CONF, GANG},
                     bare[] = {FACTS, GANG}, late[] = {FACTS, CONF, WAITER, GANG},
-                    twice[] = {FACTS, FACTS, CONF}, none[] = {FACTS};
+                    twice[] = {FACTS, FACTS, CONF}, none[] = {FACTS},
+                    swapped[] = {FACTS, HANDED, WAITER, CONF, GANG};
     struct frozen_gang g = gang();
     enum part crowd[CONTROL_LINKS + 3] = {FACTS};
 
@@ -135,6 +144,7 @@ static void test_refused(void **unused)
     refuse(UPGRADE_VERSION, headless, 2, &g, "begin with the master");
     refuse(UPGRADE_VERSION, bare, 2, &g, "lacks the configuration");
     refuse(UPGRADE_VERSION, late, 4, &g, "where a pool should be");
+    refuse(UPGRADE_VERSION, swapped, 5, &g, "lacks the configuration");
     refuse(UPGRADE_VERSION, twice, 3, &g, "lacks the configuration");
     refuse(UPGRADE_VERSION, none, 1, &g, "lacks the configuration");
     for (size_t i = 1; i <= CONTROL_LINKS + 1; i++)
@@ -165,12 +175,37 @@ static void test_a_wrong_configuration(void **unused)
     assert_non_null(strstr(err.text, "nonsense"));
 }
 
+/* A socket of the service manager's that cannot be one. */
+static void test_a_wrong_socket(void **unused)
+{
+    static const char *const wrong[] = {"name=web", "fd=9", "name=web\0fd=2", "name=web\0fd=-1"};
+    static const size_t lengths[] = {9, 5, 14, 15};
+    static const char *const says[] = {"lacks fd", "lacks name", "fd = 2", "fd = -1"};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct upgrade_state back;
+        struct state s;
+        struct error err = ERROR_NONE;
+
+        assert_int_equal(state_begin(&s, UPGRADE_VERSION), 0);
+        assert_int_equal(upgrade_state_put_facts(&s, &facts), 0);
+        assert_int_equal(state_add(&s, UPGRADE_HANDED, wrong[i], lengths[i]), 0);
+        assert_int_equal(state_finish(&s), 0);
+        assert_true(read_back(&back, &s, &err) < 0);
+        if (strstr(err.text, says[i]) == NULL)
+            fail_msg("\"%s\" does not say \"%s\"", err.text, says[i]);
+        assert_null(back.handed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_of_it),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_a_wrong_configuration),
+        cmocka_unit_test(test_a_wrong_socket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
