@@ -97,3 +97,9 @@ def test_names_that_never_come_from_the_wire_are_listed():
     listed = re.findall(r"^\.Ev (.*)$", PAGE.read_text(), re.M)
     words = {word for line in listed for word in line.split()}
     assert len(names) > 80 and set(names) <= words, set(names) - words
+
+
+def test_functions_that_the_preloaded_library_wraps_are_listed():
+    rows = re.findall(r"^wrap (.*)$", (ROOT / "src" / "ROOMS").read_text(), re.M)
+    page = re.search(r"in front of these functions.*?\n\.Bd .*?\n(.*?)^\.Ed", PAGE.read_text(), re.M | re.S)
+    assert len(rows) > 4 and page[1].split() == " ".join(rows).split()
