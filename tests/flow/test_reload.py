@@ -269,19 +269,22 @@ exec {world.programs["fcgi-hello"]}
 """)
     world.add("c", [program], pm__max_children=2).start()
     before = set(world.pids("c"))
-    # With a limit of 1 a worker may answer 11 before it waits for its successor.
+    # With a limit of 45 to 55 a worker may answer twice as many before it waits for its successor, and
+    # then one in a second.
     answered = {pid: 0 for pid in before}
-    while min(answered.values()) < 15:
-        for reply in salvo(world, "c", "sleep=2", 8):
+    while min(answered.values()) < 120:
+        for reply in salvo(world, "c", "sleep=2", 20):
             assert reply.status == 200
             answered[reply.pid] += 1
     gate.touch()
     try:
-        edit(world, "c", pm__max_requests=1)
+        edit(world, "c", pm__max_requests=50)
         assert world.ganger.ctl("reload").returncode == 0
         wait_for(lambda: world.status("c")["total processes"] > 2, what="a successor on its way")
-        for _ in range(5):
+        began = time.monotonic()
+        for _ in range(40):
             assert world.direct("c").pid in before
+        assert time.monotonic() - began < daemon.AT_ONCE
     finally:
         gate.unlink()
     wait_for(lambda: not before & set(world.pids("c")), what="everybody replaced")
