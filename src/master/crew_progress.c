@@ -220,8 +220,14 @@ static void roll(struct member *m)
     bool over = next == NULL || !gang_is_open(next->gang) || gang_at_strength(next->gang);
     uint32_t serving = next == NULL ? 0 : gang_serving(next->gang);
 
-    if (next != NULL && gang_starved(next->gang))
+    if (next != NULL && gang_starved(next->gang)) {
+        uint32_t left = gang_serving(m->gang);
+
         serving++;
+        /* Another pool took what those who have left made room for: one more, until one gets it. */
+        if (!next->marked && left > 0 && left == gang_alive(m->gang) && m->size >= serving + left)
+            m->size = serving + left - 1;
+    }
     if (!over && serving < m->size) {
         if (gang_set_cap(m->gang, m->size - serving))
             crew_mark(m);

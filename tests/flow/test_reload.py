@@ -14,7 +14,7 @@ import pytest
 import daemon
 import fcgi
 from daemon import wait_for
-from native import Pending
+from native import Pending, salvo
 
 HUP = signal.SIGHUP
 
@@ -247,6 +247,50 @@ def test_growing_beyond_the_room(world):
     load.stop()
 
 
+def test_another_program_in_a_smaller_pool(world):
+    """As many old workers as two of the new size together may have: the new ones start all the same."""
+    cgi_pool(world, pm__max_children=10)
+    world.start().front()
+    wait_for(lambda: len(world.pids("cgi")) == 10, what="ten workers")
+    load = Load(world, ["/cgi"])
+    edit(world, "cgi", env='{"MARK=small"}', pm__max_children=4)
+    assert "pool cgi: replace" in reload(world.ganger)
+    wait_for(lambda: len(world.ganger.workers("cgi")) == 4, what="the old workers gone")
+    assert b"small" in world.direct("cgi").body
+    load.stop()
+
+
+def test_a_limit_on_requests_for_those_who_are_far_beyond_it(world):
+    """They serve on until their successors stand, however long those take to start."""
+    gate = world.notes / "gate"
+    program = world.ganger.folder.script("gated.sh", f"""#!/bin/sh
+while [ -e {gate} ]; do sleep 0.05; done
+exec {world.programs["fcgi-hello"]}
+""")
+    world.add("c", [program], pm__max_children=2).start()
+    before = set(world.pids("c"))
+    # With a limit of 45 to 55 a worker may answer twice as many before it waits for its successor, and
+    # then one in a second.
+    answered = {pid: 0 for pid in before}
+    while min(answered.values()) < 120:
+        for reply in salvo(world, "c", "sleep=2", 20):
+            assert reply.status == 200
+            answered[reply.pid] += 1
+    gate.touch()
+    try:
+        edit(world, "c", pm__max_requests=50)
+        assert world.ganger.ctl("reload").returncode == 0
+        wait_for(lambda: world.status("c")["total processes"] > 2, what="a successor on its way")
+        began = time.monotonic()
+        for _ in range(40):
+            assert world.direct("c").pid in before
+        assert time.monotonic() - began < daemon.AT_ONCE
+    finally:
+        gate.unlink()
+    wait_for(lambda: not before & set(world.pids("c")), what="everybody replaced")
+    assert world.direct("c").status == 200
+
+
 def by_pool(g):
     """{pool: pids of its workers}, of ganger's own workers."""
     out = {}
@@ -446,6 +490,26 @@ def test_no_more_processes_than_are_allowed(world):
     wait_for(lambda: len(world.pids("cgi")) == 4, what="four workers")
 
 
+def test_fewer_processes_than_all_pools_ask_for(world):
+    """process.max is less than pm.max_children of all pools: what can be is there, and no order waits."""
+    world.ganger.globals = "process.max = 4"
+    for name in ("a", "b"):
+        cgi_pool(world, name, pm__max_children=4)
+    world.start()
+    g = world.ganger
+    reload(g)
+    wait_for(lambda: len(g.workers()) == 5, what="four workers, and one for status")
+    served = max("ab", key=lambda name: len(g.workers(name)))
+    for i, name in enumerate([served, "b" if served == "a" else "a"]):
+        edit(world, name, env=f'{{"MARK=m{i}"}}')
+        assert f"pool {name}: replace" in reload(g)
+        mark_of_it = f"m{i}".encode()
+        wait_for(lambda: mark_of_it in world.direct(name).rest, what="the old workers gone")
+    for name in ("a", "b"):
+        assert g.ctl("restart", "--wait", name, timeout=60).returncode == 0
+        assert world.direct(name).status == 200
+
+
 def test_one_that_could_not_run_is_tried_again(world):
     cgi_pool(world)
     script = world.ganger.base / "later.cgi"
@@ -497,6 +561,31 @@ def test_a_changed_address_serves_what_waits(world, kind):
         fcgi.Conn(dial, 2).close()
     if kind == "path":
         assert not os.path.exists(old)
+
+
+@pytest.mark.parametrize("kind", ["path", "tcp"])
+def test_a_changed_address_has_time(world, kind):
+    """process_control_timeout is for a stop: what waits at the old address takes what it takes."""
+    world.ganger.globals = "process_control_timeout = 1s"
+    port = daemon.free_port()
+    old = {"path": world.sock("cgi"), "tcp": f"127.0.0.1:{port}"}[kind]
+    dial = {"path": old, "tcp": ("127.0.0.1", port)}[kind]
+    slow_pool(world, pm__max_children=1)
+    edit(world, "cgi", listen=f'"{old}"')
+    world.start()
+    with contextlib.ExitStack() as stack:
+        conns = [stack.enter_context(fcgi.Conn(dial, 30, strict=False)) for _ in range(4)]
+        for conn, seconds in zip(conns, (3, 0.7, 0.7, 0.7)):
+            conn.send(fcgi.whole(fcgi.cgi_params("/x", f"sleep={seconds}", "GET")))
+        wait_for(lambda: os.listdir(world.notes), what="a request in hand")
+        edit(world, "cgi", listen=f'"{world.sock("new")}"')
+        reload(world.ganger)
+        assert fcgi.ask(world.sock("new"), "/x", "", strict=False).status == 200
+        for conn in conns:
+            assert conn.answer(timeout=30).status == 200
+    wait_for(lambda: len(world.ganger.workers("cgi")) == 1, what="the old workers gone")
+    with pytest.raises(OSError):
+        fcgi.Conn(dial, 2).close()
 
 
 def inode(path):
@@ -610,7 +699,10 @@ def test_a_generation_that_does_not_end(world):
         reload(world.ganger)
         assert len(world.ganger.workers("cgi")) <= 4  # twice pm.max_children and its surplus
         assert f"m{i}".encode() in world.direct("cgi").rest
-    wait_for(lambda: hung[0].error or hung[0].reply, what="the oldest ended")
+        if i == 3:  # for the first time there was no room
+            wait_for(lambda: hung[0].error or hung[0].reply, what="the oldest ended")
+            assert world.ganger.log.count("have still not finished") == 1  # its place was enough
+            assert all(h.thread.is_alive() for h in hung[1:])
     assert hung[-1].reply is None and hung[-1].error is None
     assert "have still not finished" in world.ganger.log
 
@@ -681,3 +773,51 @@ def test_start_while_it_stops(world):
     assert g.ctl("start", "--wait", "cgi").returncode == 0
     assert world.direct("cgi").status == 200
     assert first.result().status == 200
+
+
+def test_a_start_that_fails_and_then_works(world):
+    """Of a pool that is stopped, of one that still is about to be, and of one that never ran."""
+    place = world.base / "sockets"
+    place.mkdir()
+    gone = world.base / "gone"
+    slow_pool(world, pm__max_children=1)
+    world.add("late", [str(world.base / "slow.cgi")], kind="cgi")
+    edit(world, "cgi", listen=f'"{place}/cgi.sock"')
+    edit(world, "late", listen=f'"{world.base}/later/late.sock"', env=f'{{"NOTES={world.notes}"}}')
+    world.start()
+    g = world.ganger
+
+    def ask(name, path):
+        return fcgi.ask(str(path), "/x", "", strict=False).status
+
+    def start_fails(name):
+        done = g.ctl("start", "--wait", name, timeout=60)
+        assert done.returncode == 1 and name in done.stdout + done.stderr, (done, g.log[-3000:])
+        assert "running" not in done.stdout + done.stderr, done
+
+    assert world.status("late")["state"] == "failed"
+    for _ in range(2):
+        start_fails("late")
+    (world.base / "later").mkdir()
+    assert g.ctl("start", "--wait", "late").returncode == 0
+    assert ask("late", world.base / "later/late.sock") == 200
+
+    for held in (False, True):
+        busy = None
+        if held:
+            known = set(os.listdir(world.notes))
+            busy = fcgi.Conn(f"{place}/cgi.sock", 30, strict=False)
+            busy.send(fcgi.whole(fcgi.cgi_params("/x", "sleep=3", "GET")))
+            wait_for(lambda: set(os.listdir(world.notes)) - known, what="a request in hand")
+        assert g.ctl("stop", *([] if held else ["--wait"]), "cgi").returncode == 0
+        wait_for(lambda: not (place / "cgi.sock").exists(), what="the socket gone")
+        place.rename(gone)
+        for _ in range(2):
+            start_fails("cgi")
+        gone.rename(place)
+        done = g.ctl("start", "--wait", "cgi", timeout=60)
+        assert done.returncode == 0, (done, g.log[-3000:])
+        assert ask("cgi", place / "cgi.sock") == 200
+        if busy:
+            assert busy.answer(timeout=30).status == 200
+            busy.close()
