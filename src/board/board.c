@@ -110,7 +110,8 @@ void board_set_card(struct board *b, const struct board_card *card)
 {
     if (b->writable) {
         mapping_brand(b);
-        board_sequence_store(&mapping_header(b)->card, card, sizeof(*card));
+        board_sequence_store(&mapping_header(b)->card[0], card, sizeof(*card));
+        board_sequence_store(&mapping_header(b)->card[1], card, sizeof(*card));
     }
 }
 

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 #define BOARD_MAGIC UINT32_C(0x676e6772) /* "gngr" */
-#define BOARD_VERSION UINT32_C(3)
+#define BOARD_VERSION UINT32_C(4)
 #define BOARD_SLOTS_MAX UINT32_C(32768)
 
 enum {
@@ -164,7 +164,9 @@ struct board_header {
     _Atomic uint64_t drained_bytes_out;
     _Atomic uint64_t drained_cpu;
     _Atomic uint64_t drained_buckets[BOARD_BUCKETS];
-    _Alignas(64) struct board_card card;
+    /* Twice, and written one after the other: while the master is stopped in the middle of one, for
+     * as long as it likes, the other is whole. */
+    _Alignas(64) struct board_card card[2];
 };
 
 _Static_assert(sizeof(_Atomic uint64_t) == 8, "lock-free 64-bit atomics are part of the layout");

@@ -14,6 +14,7 @@
 #include "board/sequence.h"
 
 #define FOLD_TRIES 8
+#define CARD_TRIES 8
 
 #define ACTIVE_MAX (UINT32_C(1) << 16)
 /* Wall clock microseconds up to the year 2255: what every formatter can show. */
@@ -154,7 +155,10 @@ static void read_card(const struct board *b, struct board_snapshot *s)
 {
     struct board_card *card = &s->card;
 
-    s->card_valid = board_sequence_load(&mapping_header(b)->card, card, sizeof(*card));
+    /* Between two looks at the same one the writer may have come from one to the other. */
+    for (unsigned i = 0; i < CARD_TRIES && !s->card_valid; i++) {
+        s->card_valid = board_sequence_load(&mapping_header(b)->card[i % 2], card, sizeof(*card));
+    }
     if (card->state > BOARD_POOL_STOPPED) {
         card->state = BOARD_POOL_STARTING;
     }

@@ -245,6 +245,34 @@ static void test_counters_never_fold_backwards(void **unused)
     board_free(b);
 }
 
+/* A master that was put aside while it wrote: what it said before, or what it is about to say. */
+static void test_a_master_that_stands_still_in_the_middle_of_a_card(void **unused)
+{
+    struct board *b = made(1);
+    struct stat st;
+    struct board_header *header;
+
+    (void)unused;
+    assert_int_equal(fstat(board_fd(b), &st), 0);
+    header = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, board_fd(b), 0);
+    assert_ptr_not_equal(header, MAP_FAILED);
+    board_set_card(b, &(struct board_card){.name = "whole", .state = BOARD_POOL_RUNNING});
+    for (int i = 0; i < 2; i++) {
+        struct board_snapshot s;
+
+        header->card[i].seq |= 1u;
+        header->card[i].state = BOARD_POOL_STOPPED;
+        assert_int_equal(board_snapshot(b, &s), 0);
+        assert_true(s.card_valid);
+        assert_int_equal(s.card.state, BOARD_POOL_RUNNING);
+        assert_string_equal(s.card.name, "whole");
+        board_snapshot_clear(&s);
+        board_set_card(b, &(struct board_card){.name = "whole", .state = BOARD_POOL_RUNNING});
+    }
+    munmap(header, (size_t)st.st_size);
+    board_free(b);
+}
+
 static void check_terminated(const char *text, size_t size)
 {
     assert_true(strnlen(text, size) < size);
@@ -385,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_totals_outlive_workers),
         cmocka_unit_test(test_the_next_occupant_inherits_nothing),
         cmocka_unit_test(test_counters_never_fold_backwards),
+        cmocka_unit_test(test_a_master_that_stands_still_in_the_middle_of_a_card),
         cmocka_unit_test(test_constant_rubbish),
         cmocka_unit_test(test_C11_hostile_scribbler),
     };
