@@ -56,8 +56,9 @@ void report_query_parse(struct report_query *ret, const char *query)
 
         if (word_is(query, name, "json"))
             ret->format = REPORT_JSON;
-        else if (word_is(query, name, "html") || word_is(query, name, "xml") ||
-                 word_is(query, name, "openmetrics"))
+        else if (word_is(query, name, "html"))
+            ret->format = REPORT_HTML;
+        else if (word_is(query, name, "xml") || word_is(query, name, "openmetrics"))
             ret->format = REPORT_UNSUPPORTED;
         else if (word_is(query, name, "full"))
             ret->full = true;

@@ -86,12 +86,28 @@ int report_worker_rows(const struct report *r, size_t pool, size_t worker, struc
 
 int report_render(const struct report *r, const struct report_query *query, struct bytes *out)
 {
-    if (query->format == REPORT_JSON)
+    switch (query->format) {
+    case REPORT_JSON:
         return report_json(r, query->full, query->has_pool, out);
-    return report_text(r, query->full, out);
+    case REPORT_HTML:
+        return report_html(r, query->full, out);
+    case REPORT_TEXT:
+    case REPORT_UNSUPPORTED:
+    default:
+        return report_text(r, query->full, out);
+    }
 }
 
 const char *report_content_type(const struct report_query *query)
 {
-    return query->format == REPORT_JSON ? "application/json" : "text/plain; charset=utf-8";
+    switch (query->format) {
+    case REPORT_JSON:
+        return "application/json";
+    case REPORT_HTML:
+        return "text/html; charset=utf-8";
+    case REPORT_TEXT:
+    case REPORT_UNSUPPORTED:
+    default:
+        return "text/plain; charset=utf-8";
+    }
 }

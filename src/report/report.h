@@ -31,7 +31,8 @@
 enum report_format {
     REPORT_TEXT = 0,
     REPORT_JSON = 1,
-    REPORT_UNSUPPORTED = 2, /* html, xml, openmetrics asked for: answer 501, do not pretend */
+    REPORT_UNSUPPORTED = 2, /* xml asked for: answer 501, do not pretend */
+    REPORT_HTML = 3,
 };
 
 struct report_query {
@@ -77,5 +78,8 @@ int report_text(const struct report *r, bool full, struct bytes *out);
  * "processes" to each.  0, -ENOBUFS, -ENOMEM.
  */
 int report_json(const struct report *r, bool full, bool single, struct bytes *out);
+/* Append the page for a browser: the same rows, every byte of a board's escaped.  0, -ENOBUFS,
+ * -ENOMEM. */
+int report_html(const struct report *r, bool full, struct bytes *out);
 
 #endif

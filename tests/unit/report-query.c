@@ -35,7 +35,7 @@ static const struct {
     {"pool=a&pool=b", REPORT_TEXT, false, true, "b"},
     {"jsonx&xfull&Pool=a", REPORT_TEXT, false, false, ""},
     {"&&&=&=x&", REPORT_TEXT, false, false, ""},
-    {"html", REPORT_UNSUPPORTED, false, false, ""},
+    {"html", REPORT_HTML, false, false, ""},
     {"openmetrics&full", REPORT_UNSUPPORTED, true, false, ""},
     {"xml=", REPORT_UNSUPPORTED, false, false, ""},
 };
