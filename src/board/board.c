@@ -234,16 +234,19 @@ uint64_t board_bucket_bound(unsigned i)
     return bucket_bounds[i < BOARD_BUCKETS ? i : BOARD_BUCKETS - 1];
 }
 
-void board_observe(struct board *b, uint64_t usec)
+void board_observe(struct board *b, enum board_time which, uint64_t usec)
 {
     struct board_slot *slot = mapping_own(b);
     unsigned i = 0;
 
-    if (slot == NULL) {
+    if (slot == NULL || (unsigned)which >= BOARD_TIMES) {
         return;
     }
     while (usec > bucket_bounds[i]) { /* the last bound is the largest number there is */
         i++;
     }
-    atomic_fetch_add_explicit(&slot->buckets[i], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&slot->buckets[which][i], 1, memory_order_relaxed);
+    if (usec <= BOARD_AMOUNT_MAX) {
+        atomic_fetch_add_explicit(&slot->times[which], usec, memory_order_relaxed);
+    }
 }

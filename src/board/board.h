@@ -49,6 +49,8 @@ void board_slot_set_ring_at(struct board *b, uint32_t i, uint64_t requests);
 /* The occupant is to accept nothing once it has answered `requests`, but to wait for the word to
  * leave.  0: it accepts. */
 void board_slot_set_hold_at(struct board *b, uint32_t i, uint64_t requests);
+/* What its processes use, bytes; 0: not known. */
+void board_slot_set_memory(struct board *b, uint32_t i, uint64_t resident, uint64_t proportional);
 /* The occupant is a native program that nothing is known of from inside. */
 void board_slot_set_opaque(struct board *b, uint32_t i);
 /* What the occupant says of itself, without a copy of the whole board.  Gossip, clamped as in a
@@ -67,14 +69,15 @@ uint64_t board_slot_requests(const struct board *b, uint32_t i);
  * place of another one is given what that one counted: all of it at first, then what came since.
  */
 struct board_totals {
-    uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_out, cpu;
-    uint64_t buckets[BOARD_BUCKETS];
+    uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_in, bytes_out, cpu;
+    uint64_t times[BOARD_TIMES]; /* sums, microseconds */
+    uint64_t buckets[BOARD_TIMES][BOARD_BUCKETS];
 };
 void board_snapshot_totals(const struct board *b, struct board_totals *ret);
 /* Add to `b` what `now` has more than `before`. */
 void board_slot_add_totals(struct board *b, const struct board_totals *now,
                            const struct board_totals *before);
-#define BOARD_GONE (8 + BOARD_BUCKETS) /* numbers in it, all of 64 bits */
+#define BOARD_GONE (9 + BOARD_TIMES * (1 + BOARD_BUCKETS)) /* numbers in it, all of 64 bits */
 _Static_assert(sizeof(struct board_totals) == BOARD_GONE * sizeof(uint64_t), "numbers alone");
 /*
  * For an upgrade.  What the board's memory does not say: the totals of workers that are gone.
@@ -107,8 +110,13 @@ struct board_slot *board_own_slot(struct board *b);
 void board_request_begin(struct board *b, uint64_t now, const char *method, const char *uri,
                          const char *script, const char *user, uint64_t content_length,
                          int32_t program);
-void board_request_end(struct board *b, uint64_t now, uint32_t status, uint64_t cpu,
-                       uint64_t peak_memory);
+struct board_result {
+    uint32_t status; /* of the response */
+    uint64_t cpu, peak_memory, bytes_in, bytes_out;
+    uint64_t queue; /* microseconds it waited to be accepted; UINT64_MAX: not known */
+    uint64_t first; /* microseconds to its first byte; UINT64_MAX: there was none */
+};
+void board_request_end(struct board *b, uint64_t now, const struct board_result *result);
 /* idle/busy bookkeeping: sets state and active. */
 void board_worker_state(struct board *b, enum board_worker_state state, uint32_t active);
 /* Idle workers among all slots, as they say. */
@@ -121,8 +129,9 @@ void board_ring_due(struct board *b, int fd);
 bool board_drain_wanted(const struct board *b);
 /* This worker has answered as many requests as board_slot_set_hold_at() said. */
 bool board_hold_wanted(const struct board *b);
-/* Count one finished request of `usec` in the histogram; bounds in board_bucket_bound(). */
-void board_observe(struct board *b, uint64_t usec);
+/* Count one request of `usec` in a histogram, and add it to the sum; bounds in board_bucket_bound().
+ * Of a clock that went back (more than BOARD_AMOUNT_MAX) the sum gets nothing. */
+void board_observe(struct board *b, enum board_time which, uint64_t usec);
 /* Upper bound of bucket i in microseconds; UINT64_MAX for the last. */
 uint64_t board_bucket_bound(unsigned i);
 
@@ -139,9 +148,11 @@ struct board_slot_view { /* one slot, copied and clamped: all strings terminated
     bool opaque;
     enum board_shim shim;
     uint32_t active;
-    uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_out, cpu, peak_memory,
-        protocol_errors, params_dropped;
-    uint64_t buckets[BOARD_BUCKETS];
+    uint64_t resident, proportional; /* bytes; 0: not known */
+    uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_in, bytes_out, cpu,
+        peak_memory, protocol_errors, params_dropped;
+    uint64_t times[BOARD_TIMES]; /* sums, microseconds */
+    uint64_t buckets[BOARD_TIMES][BOARD_BUCKETS];
     bool request_valid; /* false: the writer was in the middle of it, again and again */
     struct board_request request;
 };
@@ -152,8 +163,9 @@ struct board_snapshot {
     uint32_t slots;                /* views filled: only slots with an occupant */
     struct board_slot_view *views; /* owned by the snapshot */
     /* sums over the living and the gone */
-    uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_out, cpu;
-    uint64_t buckets[BOARD_BUCKETS];
+    uint64_t accepted, requests, failed, timed_out, aborted, slow, bytes_in, bytes_out, cpu;
+    uint64_t times[BOARD_TIMES];
+    uint64_t buckets[BOARD_TIMES][BOARD_BUCKETS];
     uint32_t idle, busy, opaque, active_requests;
 };
 /* Copy everything once, bounded retries, never blocks.  0, or -ENOMEM with *ret empty. */

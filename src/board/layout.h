@@ -3,7 +3,7 @@
 #define GANGER_BOARD_LAYOUT_H
 
 /*
- * The scoreboard's memory: one sealed memfd per pool, a header page and one slot for each possible
+ * The scoreboard's memory: one sealed memfd per pool, a header and one slot for each possible
  * worker.  This header is all the preloaded shim knows of ganger, so it needs nothing but libc.
  *
  * Rules: every field has exactly one writer, named beside it.  There is no lock.  Records of more
@@ -33,8 +33,18 @@ enum {
     BOARD_USER = 64
 };
 
-/* Service time histogram: upper bounds in microseconds, the last bucket is "more". */
+/* Histograms: upper bounds in microseconds, the last bucket is "more". */
 #define BOARD_BUCKETS 16
+enum board_time {                         /* what is measured of a request */
+                  BOARD_TIME_SERVICE = 0, /* from its acceptance to its end */
+                  BOARD_TIME_QUEUE = 1,   /* how long it waited to be accepted */
+                  BOARD_TIME_FIRST = 2, /* from its acceptance to the first byte of the response */
+};
+#define BOARD_TIMES 3
+
+/* Of deaths: by exit status, and by signal. */
+#define BOARD_EXIT_CODES 256
+#define BOARD_EXIT_SIGNALS 65
 
 enum board_pool_state { /* of the pool, set by the master */
                         BOARD_POOL_STARTING = 0,
@@ -44,6 +54,15 @@ enum board_pool_state { /* of the pool, set by the master */
                         BOARD_POOL_FAILED = 3, /* cannot run at all (user gone, address taken) */
                         BOARD_POOL_STOPPING = 4,
                         BOARD_POOL_STOPPED = 5, /* by an order, until the next */
+};
+
+/* What the configuration says of a pool; 0: does not apply.  Times in microseconds, memory in bytes. */
+struct board_limits {
+    uint32_t start_servers, min_spare_servers, max_spare_servers, max_spawn_rate;
+    uint32_t max_requests, queue_limit, backlog;
+    uint32_t processes; /* process.max */
+    uint64_t max_memory, process_idle_timeout, queue_timeout, request_terminate_timeout,
+        request_slowlog_timeout;
 };
 
 /* Written by the master alone, guarded by `seq`; facts for the status responder. */
@@ -75,8 +94,23 @@ struct board_card {
     uint64_t recycled_memory;    /* pm.max_memory */
     uint64_t terminated;         /* request_terminate_timeout ended the worker (native programs) */
     uint64_t recycled_emergency; /* emergency_restart_threshold */
+    uint64_t recycled_reload;    /* the configuration changed */
+    uint64_t recycled_restart;   /* the operator asked for it */
+    uint64_t recycled_idle;      /* not replaced: more were idle than are wanted */
+    uint64_t shed;               /* requests that shedders answered (clamped gossip) */
     uint32_t shedding;           /* 1: a shedder answers 503 for what the pool cannot take */
-    uint32_t reserved;           /* 0 */
+    uint32_t leaving;            /* workers of earlier generations that still finish */
+    uint32_t start_failures;     /* in a row: see throttled_until */
+    uint32_t exit_codes[BOARD_EXIT_CODES];     /* deaths by exit status, never 0; saturating */
+    uint32_t exit_signals[BOARD_EXIT_SIGNALS]; /* deaths by signal, saturating */
+    /* Bytes, of all processes of the pool, as of `measured`; proportional 0: cannot be known. */
+    uint64_t memory_resident, memory_proportional;
+    /* Microseconds of processor time, user and system, of the pool's workers and of the children
+     * that they have waited for; the gone included.  As of `measured`. */
+    uint64_t process_cpu;
+    uint64_t measured; /* wall clock, microseconds; 0: never yet */
+    char user[BOARD_USER];
+    struct board_limits limits;
 };
 
 enum board_worker_state { /* of a slot, set by its worker; PHP-FPM's words in status */
@@ -93,10 +127,15 @@ struct board_request {
     _Atomic uint32_t seq;
     uint32_t running;  /* 1 while it is being served */
     uint64_t started;  /* monotonic microseconds */
+    uint64_t finished; /* monotonic microseconds, when the last one ended; 0: none yet */
     uint64_t duration; /* microseconds, of the last finished one */
     uint64_t content_length;
     uint64_t cpu;         /* microseconds user+system of the last finished program */
     uint64_t peak_memory; /* bytes, ru_maxrss of the last finished program */
+    uint64_t bytes_in;    /* request body of the last finished one */
+    uint64_t bytes_out;   /* response of the last finished one */
+    uint64_t queue;       /* microseconds it waited to be accepted; UINT64_MAX: not known */
+    uint64_t first;       /* microseconds to its first byte; UINT64_MAX: there was none */
     uint32_t status;      /* response status of the last finished one */
     int32_t program;      /* pid of the program, for display only */
     char method[BOARD_METHOD];
@@ -127,6 +166,8 @@ struct board_slot {
     _Atomic uint64_t start_time; /* wall clock microseconds */
     _Atomic uint64_t ring_at;    /* ring, whatever else, once `requests` is as many; 0: never */
     _Atomic uint64_t hold_at;    /* accept no more, for now, once it is as many; 0: never */
+    _Atomic uint64_t resident;   /* bytes, of it and its descendants; 0: not measured */
+    _Atomic uint64_t proportional;
     /* ---- worker's lines ---- */
     _Alignas(64) _Atomic uint32_t state; /* enum board_worker_state */
     _Atomic uint32_t active;             /* requests (own worker) or connections (shim) in hand */
@@ -136,14 +177,16 @@ struct board_slot {
     _Atomic uint64_t timed_out;          /* request_terminate_timeout hits */
     _Atomic uint64_t aborted;            /* client gone or FCGI_ABORT_REQUEST */
     _Atomic uint64_t slow;               /* request_slowlog_timeout hits */
+    _Atomic uint64_t bytes_in;           /* request body bytes */
     _Atomic uint64_t bytes_out;          /* response bytes */
     _Atomic uint64_t cpu;                /* microseconds of all programs */
     _Atomic uint64_t peak_memory;        /* largest ru_maxrss seen, bytes */
     _Atomic uint64_t protocol_errors;    /* connections closed for illegal streams */
     _Atomic uint64_t params_dropped;     /* refused parameters */
     _Atomic uint32_t shim;               /* enum board_shim; the preloaded library alone */
-    _Atomic uint32_t buckets[BOARD_BUCKETS]; /* service time histogram */
     _Atomic uint32_t max_active; /* busy workers of the pool, the most it saw on becoming busy */
+    _Atomic uint64_t times[BOARD_TIMES]; /* sums, microseconds */
+    _Atomic uint32_t buckets[BOARD_TIMES][BOARD_BUCKETS];
     _Alignas(64) struct board_request request;
 };
 
@@ -161,9 +204,11 @@ struct board_header {
     _Atomic uint64_t drained_timed_out;
     _Atomic uint64_t drained_aborted;
     _Atomic uint64_t drained_slow;
+    _Atomic uint64_t drained_bytes_in;
     _Atomic uint64_t drained_bytes_out;
     _Atomic uint64_t drained_cpu;
-    _Atomic uint64_t drained_buckets[BOARD_BUCKETS];
+    _Atomic uint64_t drained_times[BOARD_TIMES];
+    _Atomic uint64_t drained_buckets[BOARD_TIMES][BOARD_BUCKETS];
     /* Twice, and written one after the other: while the master is stopped in the middle of one, for
      * as long as it likes, the other is whole. */
     _Alignas(64) struct board_card card[2];

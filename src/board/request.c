@@ -42,8 +42,7 @@ void board_request_begin(struct board *b, uint64_t now, const char *method, cons
     board_sequence_store(&slot->request, own, sizeof(*own));
 }
 
-void board_request_end(struct board *b, uint64_t now, uint32_t status, uint64_t cpu,
-                       uint64_t peak_memory)
+void board_request_end(struct board *b, uint64_t now, const struct board_result *result)
 {
     struct board_slot *slot = mapping_own(b);
     struct board_request *own = &b->request;
@@ -53,8 +52,13 @@ void board_request_end(struct board *b, uint64_t now, uint32_t status, uint64_t 
     }
     own->running = 0;
     own->duration = now > own->started ? now - own->started : 0;
-    own->status = status;
-    own->cpu = cpu;
-    own->peak_memory = peak_memory;
+    own->finished = now;
+    own->status = result->status;
+    own->cpu = result->cpu;
+    own->peak_memory = result->peak_memory;
+    own->bytes_in = result->bytes_in;
+    own->bytes_out = result->bytes_out;
+    own->queue = result->queue;
+    own->first = result->first;
     board_sequence_store(&slot->request, own, sizeof(*own));
 }

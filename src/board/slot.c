@@ -46,13 +46,20 @@ static void slot_fold(struct board *b, struct board_slot *slot)
              slot_take(&slot->timed_out, BOARD_COUNT_MAX));
     slot_add(&gone->aborted, &header->drained_aborted, slot_take(&slot->aborted, BOARD_COUNT_MAX));
     slot_add(&gone->slow, &header->drained_slow, slot_take(&slot->slow, BOARD_COUNT_MAX));
+    slot_add(&gone->bytes_in, &header->drained_bytes_in,
+             slot_take(&slot->bytes_in, BOARD_AMOUNT_MAX));
     slot_add(&gone->bytes_out, &header->drained_bytes_out,
              slot_take(&slot->bytes_out, BOARD_AMOUNT_MAX));
     slot_add(&gone->cpu, &header->drained_cpu, slot_take(&slot->cpu, BOARD_AMOUNT_MAX));
-    for (size_t i = 0; i < BOARD_BUCKETS; i++) {
-        uint32_t value = atomic_exchange_explicit(&slot->buckets[i], 0, memory_order_acq_rel);
+    for (size_t t = 0; t < BOARD_TIMES; t++) {
+        slot_add(&gone->times[t], &header->drained_times[t],
+                 slot_take(&slot->times[t], BOARD_AMOUNT_MAX));
+        for (size_t i = 0; i < BOARD_BUCKETS; i++) {
+            uint32_t value =
+                atomic_exchange_explicit(&slot->buckets[t][i], 0, memory_order_acq_rel);
 
-        slot_add(&gone->buckets[i], &header->drained_buckets[i], value);
+            slot_add(&gone->buckets[t][i], &header->drained_buckets[t][i], value);
+        }
     }
     atomic_store_explicit(&header->fold_seq, odd + 1u, memory_order_release);
 }
@@ -76,6 +83,8 @@ static void slot_empty(struct board *b, struct board_slot *slot)
     atomic_store_explicit(&slot->start_time, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->ring_at, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->hold_at, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->resident, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->proportional, 0, memory_order_relaxed);
     board_sequence_store(&slot->request, &nothing, sizeof(nothing));
 }
 
@@ -130,6 +139,15 @@ void board_slot_set_opaque(struct board *b, uint32_t i)
 {
     if (i < b->slots && b->writable) {
         atomic_store_explicit(&mapping_slot(b, i)->opaque, 1, memory_order_release);
+    }
+}
+
+void board_slot_set_memory(struct board *b, uint32_t i, uint64_t resident, uint64_t proportional)
+{
+    if (i < b->slots && b->writable) {
+        atomic_store_explicit(&mapping_slot(b, i)->resident, resident, memory_order_relaxed);
+        atomic_store_explicit(&mapping_slot(b, i)->proportional, proportional,
+                              memory_order_relaxed);
     }
 }
 
@@ -188,6 +206,7 @@ void board_slot_add_totals(struct board *b, const struct board_totals *now,
         {&gone->timed_out, &header->drained_timed_out, grown(now->timed_out, before->timed_out)},
         {&gone->aborted, &header->drained_aborted, grown(now->aborted, before->aborted)},
         {&gone->slow, &header->drained_slow, grown(now->slow, before->slow)},
+        {&gone->bytes_in, &header->drained_bytes_in, grown(now->bytes_in, before->bytes_in)},
         {&gone->bytes_out, &header->drained_bytes_out, grown(now->bytes_out, before->bytes_out)},
         {&gone->cpu, &header->drained_cpu, grown(now->cpu, before->cpu)},
     };
@@ -195,8 +214,12 @@ void board_slot_add_totals(struct board *b, const struct board_totals *now,
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         slot_add(rows[i].total, rows[i].shown, rows[i].more);
     }
-    for (size_t i = 0; i < BOARD_BUCKETS; i++) {
-        slot_add(&gone->buckets[i], &header->drained_buckets[i],
-                 grown(now->buckets[i], before->buckets[i]));
+    for (size_t t = 0; t < BOARD_TIMES; t++) {
+        slot_add(&gone->times[t], &header->drained_times[t],
+                 grown(now->times[t], before->times[t]));
+        for (size_t i = 0; i < BOARD_BUCKETS; i++) {
+            slot_add(&gone->buckets[t][i], &header->drained_buckets[t][i],
+                     grown(now->buckets[t][i], before->buckets[t][i]));
+        }
     }
 }

@@ -16,6 +16,7 @@
 #define FOLD_TRIES 8
 #define CARD_TRIES 8
 
+#define LEAVING_MAX (64 * BOARD_SLOTS_MAX)
 #define ACTIVE_MAX (UINT32_C(1) << 16)
 /* Wall clock microseconds up to the year 2255: what every formatter can show. */
 #define TIME_MAX ((UINT64_C(1) << 53) - 1)
@@ -23,6 +24,12 @@
 static uint64_t at_most(uint64_t value, uint64_t most)
 {
     return value < most ? value : most;
+}
+
+/* The largest number there is means that there is none. */
+static uint64_t at_most_or_none(uint64_t value, uint64_t most)
+{
+    return value == UINT64_MAX ? value : at_most(value, most);
 }
 
 static uint64_t read_counter(const _Atomic uint64_t *from, uint64_t most)
@@ -111,13 +118,19 @@ static void read_slot(const struct board_slot *slot, struct board_slot_view *vie
     view->timed_out = read_counter(&slot->timed_out, BOARD_COUNT_MAX);
     view->aborted = read_counter(&slot->aborted, BOARD_COUNT_MAX);
     view->slow = read_counter(&slot->slow, BOARD_COUNT_MAX);
+    view->resident = read_counter(&slot->resident, BOARD_AMOUNT_MAX);
+    view->proportional = read_counter(&slot->proportional, BOARD_AMOUNT_MAX);
+    view->bytes_in = read_counter(&slot->bytes_in, BOARD_AMOUNT_MAX);
     view->bytes_out = read_counter(&slot->bytes_out, BOARD_AMOUNT_MAX);
     view->cpu = read_counter(&slot->cpu, BOARD_AMOUNT_MAX);
     view->peak_memory = read_counter(&slot->peak_memory, BOARD_AMOUNT_MAX);
     view->protocol_errors = read_counter(&slot->protocol_errors, BOARD_COUNT_MAX);
     view->params_dropped = read_counter(&slot->params_dropped, BOARD_COUNT_MAX);
-    for (size_t i = 0; i < BOARD_BUCKETS; i++) {
-        view->buckets[i] = atomic_load_explicit(&slot->buckets[i], memory_order_acquire);
+    for (size_t t = 0; t < BOARD_TIMES; t++) {
+        view->times[t] = read_counter(&slot->times[t], BOARD_AMOUNT_MAX);
+        for (size_t i = 0; i < BOARD_BUCKETS; i++) {
+            view->buckets[t][i] = atomic_load_explicit(&slot->buckets[t][i], memory_order_acquire);
+        }
     }
 }
 
@@ -134,10 +147,15 @@ static void read_request(const struct board_slot *slot, struct board_slot_view *
     }
     request->running = request->running != 0;
     request->started = at_most(request->started, BOARD_TOTAL_MAX);
+    request->finished = at_most(request->finished, BOARD_TOTAL_MAX);
     request->duration = at_most(request->duration, BOARD_AMOUNT_MAX);
     request->content_length = at_most(request->content_length, BOARD_TOTAL_MAX);
     request->cpu = at_most(request->cpu, BOARD_AMOUNT_MAX);
     request->peak_memory = at_most(request->peak_memory, BOARD_AMOUNT_MAX);
+    request->bytes_in = at_most(request->bytes_in, BOARD_AMOUNT_MAX);
+    request->bytes_out = at_most(request->bytes_out, BOARD_AMOUNT_MAX);
+    request->queue = at_most_or_none(request->queue, BOARD_AMOUNT_MAX);
+    request->first = at_most_or_none(request->first, BOARD_AMOUNT_MAX);
     request->status = (uint32_t)at_most(request->status, 999);
     request->program = request->program > 0 ? request->program : 0;
     request->method[sizeof(request->method) - 1] = '\0';
@@ -149,6 +167,15 @@ static void read_request(const struct board_slot *slot, struct board_slot_view *
 static uint32_t slot_generation(const struct board *b, uint32_t i)
 {
     return atomic_load_explicit(&mapping_slot(b, i)->generation, memory_order_acquire);
+}
+
+static void read_limits(struct board_limits *limits)
+{
+    limits->max_memory = at_most(limits->max_memory, BOARD_TOTAL_MAX);
+    limits->process_idle_timeout = at_most(limits->process_idle_timeout, BOARD_TOTAL_MAX);
+    limits->queue_timeout = at_most(limits->queue_timeout, BOARD_TOTAL_MAX);
+    limits->request_terminate_timeout = at_most(limits->request_terminate_timeout, BOARD_TOTAL_MAX);
+    limits->request_slowlog_timeout = at_most(limits->request_slowlog_timeout, BOARD_TOTAL_MAX);
 }
 
 static void read_card(const struct board *b, struct board_snapshot *s)
@@ -167,6 +194,7 @@ static void read_card(const struct board *b, struct board_snapshot *s)
     card->pm[sizeof(card->pm) - 1] = '\0';
     card->listen[sizeof(card->listen) - 1] = '\0';
     card->reason[sizeof(card->reason) - 1] = '\0';
+    card->user[sizeof(card->user) - 1] = '\0';
     for (uint32_t i = 0; i < b->slots; i = mapping_next(b, i)) {
         uint32_t seen = slot_generation(b, i) == 0 ? 0 : board_slot_max_active(b, i);
 
@@ -183,7 +211,17 @@ static void read_card(const struct board *b, struct board_snapshot *s)
     card->recycled_memory = at_most(card->recycled_memory, BOARD_TOTAL_MAX);
     card->terminated = at_most(card->terminated, BOARD_TOTAL_MAX);
     card->recycled_emergency = at_most(card->recycled_emergency, BOARD_TOTAL_MAX);
+    card->recycled_reload = at_most(card->recycled_reload, BOARD_TOTAL_MAX);
+    card->recycled_restart = at_most(card->recycled_restart, BOARD_TOTAL_MAX);
+    card->recycled_idle = at_most(card->recycled_idle, BOARD_TOTAL_MAX);
+    card->shed = at_most(card->shed, BOARD_TOTAL_MAX);
     card->shedding = card->shedding != 0;
+    card->leaving = (uint32_t)at_most(card->leaving, LEAVING_MAX);
+    card->memory_resident = at_most(card->memory_resident, BOARD_TOTAL_MAX);
+    card->memory_proportional = at_most(card->memory_proportional, BOARD_TOTAL_MAX);
+    card->process_cpu = at_most(card->process_cpu, BOARD_TOTAL_MAX);
+    card->measured = at_most(card->measured, TIME_MAX);
+    read_limits(&card->limits);
 }
 
 /* The sums start with what workers that are gone have done. */
@@ -195,10 +233,14 @@ static void sums_start(const struct board_header *header, struct board_snapshot 
     s->timed_out = read_counter(&header->drained_timed_out, BOARD_TOTAL_MAX);
     s->aborted = read_counter(&header->drained_aborted, BOARD_TOTAL_MAX);
     s->slow = read_counter(&header->drained_slow, BOARD_TOTAL_MAX);
+    s->bytes_in = read_counter(&header->drained_bytes_in, BOARD_TOTAL_MAX);
     s->bytes_out = read_counter(&header->drained_bytes_out, BOARD_TOTAL_MAX);
     s->cpu = read_counter(&header->drained_cpu, BOARD_TOTAL_MAX);
-    for (size_t i = 0; i < BOARD_BUCKETS; i++) {
-        s->buckets[i] = read_counter(&header->drained_buckets[i], BOARD_TOTAL_MAX);
+    for (size_t t = 0; t < BOARD_TIMES; t++) {
+        s->times[t] = read_counter(&header->drained_times[t], BOARD_TOTAL_MAX);
+        for (size_t i = 0; i < BOARD_BUCKETS; i++) {
+            s->buckets[t][i] = read_counter(&header->drained_buckets[t][i], BOARD_TOTAL_MAX);
+        }
     }
     s->slots = 0;
     s->idle = 0;
@@ -218,10 +260,14 @@ static void sums_add(struct board_snapshot *s, const struct board_slot_view *vie
     s->timed_out += view->timed_out;
     s->aborted += view->aborted;
     s->slow += view->slow;
+    s->bytes_in += view->bytes_in;
     s->bytes_out += view->bytes_out;
     s->cpu += view->cpu;
-    for (size_t i = 0; i < BOARD_BUCKETS; i++) {
-        s->buckets[i] += view->buckets[i];
+    for (size_t t = 0; t < BOARD_TIMES; t++) {
+        s->times[t] += view->times[t];
+        for (size_t i = 0; i < BOARD_BUCKETS; i++) {
+            s->buckets[t][i] += view->buckets[t][i];
+        }
     }
     s->idle += !view->opaque && view->state == BOARD_WORKER_IDLE;
     s->busy += !view->opaque && view->state == BOARD_WORKER_BUSY;
@@ -289,8 +335,10 @@ void board_snapshot_totals(const struct board *b, struct board_totals *ret)
                                  .timed_out = s.timed_out,
                                  .aborted = s.aborted,
                                  .slow = s.slow,
+                                 .bytes_in = s.bytes_in,
                                  .bytes_out = s.bytes_out,
                                  .cpu = s.cpu};
+    memcpy(ret->times, s.times, sizeof(ret->times));
     memcpy(ret->buckets, s.buckets, sizeof(ret->buckets));
 }
 

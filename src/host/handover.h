@@ -42,9 +42,13 @@ enum channel_word {
     CHANNEL_FORGET = 3, /* master → status worker: name = pool is gone */
     CHANNEL_LEVEL = 4,  /* master → worker: number = enum log_level */
     CHANNEL_READY = 5,  /* worker → master: accepting */
-    CHANNEL_SETTINGS =
-        6, /* master → worker: descriptor = sealed memfd, settings that differ from its
-                             own in what can change while it serves (limits of requests) */
+    /* master → worker: descriptor = sealed memfd, settings that differ from its own in what can
+     * change while it serves (limits of requests) */
+    CHANNEL_SETTINGS = 6,
+    /* master → worker: number = which of its logs, descriptor = that file, opened anew */
+    CHANNEL_LOGS = 7,
+    /* status worker → master: somebody looks, so measure for a while; at most one a second */
+    CHANNEL_LOOK = 8,
 };
 
 struct channel_message {

@@ -256,7 +256,7 @@ static void add_pool_own(struct rows *rows, const struct board_snapshot *s)
     add_number(rows, "time limit", card->terminated);
     regroup(rows, "restarts", "restarts time limit");
     add_stamp(rows, "throttled until", card->throttled_until);
-    add_histogram(rows, s->buckets);
+    add_histogram(rows, s->buckets[BOARD_TIME_SERVICE]);
 }
 
 int rows_pool(struct rows *ret, const char *name, const struct board_snapshot *snapshot,

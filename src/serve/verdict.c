@@ -107,8 +107,13 @@ void verdict_record(struct request *r)
     struct board_slot *slot = board_own_slot(b);
     uint64_t now = clock_monotonic();
 
-    board_request_end(b, now, r->status, r->program.cpu, r->program.peak_memory);
-    board_observe(b, now - r->started);
+    board_request_end(b, now,
+                      &(struct board_result){.status = r->status,
+                                             .cpu = r->program.cpu,
+                                             .peak_memory = r->program.peak_memory,
+                                             .queue = UINT64_MAX,
+                                             .first = UINT64_MAX});
+    board_observe(b, BOARD_TIME_SERVICE, now - r->started);
     add(&slot->requests, 1);
     if (r->failed)
         add(&slot->failed, 1);

@@ -95,9 +95,10 @@ static void test_read_only(void **unused)
     board_slot_set_hold_at(reader, 0, 1);
     board_slot_set_pid(reader, 0, 1);
     board_worker_state(reader, BOARD_WORKER_IDLE, 0);
-    board_observe(reader, 1);
+    board_observe(reader, BOARD_TIME_SERVICE, 1);
+    board_slot_set_memory(reader, 0, 1, 1);
     board_request_begin(reader, 1, "GET", "/", "", "", 0, 0);
-    board_request_end(reader, 1, 200, 0, 0);
+    board_request_end(reader, 1, &(struct board_result){.status = 200});
     assert_false(board_drain_wanted(reader));
     assert_false(board_hold_wanted(reader));
     board_free(reader);
@@ -246,19 +247,43 @@ static void test_buckets(void **unused)
     (void)unused;
     board_slot_assign(b, 0, 1, 1);
     assert_int_equal(board_attach(&w, board_fd(b), 0, NULL), 0);
-    for (unsigned i = 0; i < BOARD_BUCKETS; i++) {
-        uint64_t bound = board_bucket_bound(i);
+    for (enum board_time t = 0; t < BOARD_TIMES; t++) {
+        for (unsigned i = 0; i < BOARD_BUCKETS; i++) {
+            uint64_t bound = board_bucket_bound(i);
 
-        assert_true(i == 0 || bound > board_bucket_bound(i - 1));
-        board_observe(w, bound); /* a bound belongs to its bucket … */
-        assert_int_equal(board_own_slot(w)->buckets[i], i == 0 ? 1 : 2);
-        if (i + 1 < BOARD_BUCKETS)
-            board_observe(w, bound + 1); /* … and the next number to the next */
+            assert_true(i == 0 || bound > board_bucket_bound(i - 1));
+            board_observe(w, t, bound); /* a bound belongs to its bucket … */
+            assert_int_equal(board_own_slot(w)->buckets[t][i], i == 0 ? 1 : 2);
+            if (i + 1 < BOARD_BUCKETS)
+                board_observe(w, t, bound + 1); /* … and the next number to the next */
+        }
+        board_observe(w, t, 0);
+        assert_int_equal(board_own_slot(w)->buckets[t][0], 2);
     }
     assert_true(board_bucket_bound(BOARD_BUCKETS - 1) == UINT64_MAX);
     assert_true(board_bucket_bound(99) == UINT64_MAX);
-    board_observe(w, 0);
-    assert_int_equal(board_own_slot(w)->buckets[0], 2);
+    board_observe(w, BOARD_TIMES, 0); /* there is no such time */
+    board_observe(w, (enum board_time)UINT32_MAX, 0);
+    board_free(w);
+    board_free(b);
+}
+
+static void test_sums_of_times(void **unused)
+{
+    struct board *b = made(1);
+    struct board *w = NULL;
+
+    (void)unused;
+    board_slot_assign(b, 0, 1, 1);
+    assert_int_equal(board_attach(&w, board_fd(b), 0, NULL), 0);
+    board_observe(w, BOARD_TIME_QUEUE, 7);
+    board_observe(w, BOARD_TIME_QUEUE, 8);
+    board_observe(w, BOARD_TIME_FIRST, 9);
+    board_observe(w, BOARD_TIME_FIRST, (uint64_t)-5); /* of a clock that went back */
+    assert_true(board_own_slot(w)->times[BOARD_TIME_SERVICE] == 0);
+    assert_true(board_own_slot(w)->times[BOARD_TIME_QUEUE] == 15);
+    assert_true(board_own_slot(w)->times[BOARD_TIME_FIRST] == 9);
+    assert_int_equal(board_own_slot(w)->buckets[BOARD_TIME_FIRST][BOARD_BUCKETS - 1], 1);
     board_free(w);
     board_free(b);
 }
@@ -317,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_attach_refuses_other_things),
         cmocka_unit_test(test_worker),
         cmocka_unit_test(test_buckets),
+        cmocka_unit_test(test_sums_of_times),
         cmocka_unit_test(test_doorbell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,7 +59,14 @@ static void test_what_is_published_is_read(void **unused)
                               .kind = "cgi",
                               .reason = "because",
                               .total = 3,
-                              .spawned = 12};
+                              .spawned = 12,
+                              .shed = 8,
+                              .exit_codes = {[3] = 2, [255] = 1},
+                              .exit_signals = {[9] = 4},
+                              .memory_proportional = 4096,
+                              .measured = 99,
+                              .user = "www",
+                              .limits = {.max_requests = 500, .request_slowlog_timeout = 77}};
     struct board_snapshot s;
     int fd = board_reopen_readonly(b, NULL);
 
@@ -72,8 +79,11 @@ static void test_what_is_published_is_read(void **unused)
     w = attached(b, 2);
     board_worker_state(w, BOARD_WORKER_BUSY, 2);
     board_own_slot(w)->requests = 5;
+    board_own_slot(w)->bytes_in = 50;
     board_own_slot(w)->bytes_out = 1000;
-    board_observe(w, 3000);
+    board_observe(w, BOARD_TIME_SERVICE, 3000);
+    board_observe(w, BOARD_TIME_QUEUE, 40);
+    board_slot_set_memory(b, 2, 8192, 5000);
     board_request_begin(w, 1000, "GET", "/cgit?x=1", "/usr/lib/cgit", "joe", 77, 815);
     assert_int_equal(board_snapshot(reader, &s), 0);
     assert_true(s.card_valid);
@@ -81,6 +91,15 @@ static void test_what_is_published_is_read(void **unused)
     assert_string_equal(s.card.reason, "because");
     assert_int_equal(s.card.total, 3);
     assert_int_equal(s.card.spawned, 12);
+    assert_int_equal(s.card.shed, 8);
+    assert_int_equal(s.card.exit_codes[3], 2);
+    assert_int_equal(s.card.exit_codes[255], 1);
+    assert_int_equal(s.card.exit_signals[9], 4);
+    assert_int_equal(s.card.memory_proportional, 4096);
+    assert_int_equal(s.card.measured, 99);
+    assert_string_equal(s.card.user, "www");
+    assert_int_equal(s.card.limits.max_requests, 500);
+    assert_int_equal(s.card.limits.request_slowlog_timeout, 77);
     assert_int_equal(s.slots, 1);
     assert_int_equal(s.views[0].index, 2);
     assert_int_equal(s.views[0].generation, 9);
@@ -91,7 +110,15 @@ static void test_what_is_published_is_read(void **unused)
     assert_int_equal(s.active_requests, 2);
     assert_int_equal(s.requests, 5);
     assert_int_equal(s.bytes_out, 1000);
-    assert_int_equal(s.buckets[3], 1);
+    assert_int_equal(s.bytes_in, 50);
+    assert_int_equal(s.buckets[BOARD_TIME_SERVICE][3], 1);
+    assert_int_equal(s.buckets[BOARD_TIME_QUEUE][0], 1);
+    assert_int_equal(s.times[BOARD_TIME_SERVICE], 3000);
+    assert_int_equal(s.times[BOARD_TIME_QUEUE], 40);
+    assert_int_equal(s.times[BOARD_TIME_FIRST], 0);
+    assert_int_equal(s.views[0].resident, 8192);
+    assert_int_equal(s.views[0].proportional, 5000);
+    assert_int_equal(s.views[0].request.finished, 0);
     assert_true(s.views[0].request_valid);
     assert_int_equal(s.views[0].request.running, 1);
     assert_string_equal(s.views[0].request.method, "GET");
@@ -102,13 +129,25 @@ static void test_what_is_published_is_read(void **unused)
     assert_int_equal(s.views[0].request.program, 815);
     board_snapshot_clear(&s);
 
-    board_request_end(w, 4500, 404, 12, 34);
+    board_request_end(w, 4500,
+                      &(struct board_result){.status = 404,
+                                             .cpu = 12,
+                                             .peak_memory = 34,
+                                             .bytes_in = 1,
+                                             .bytes_out = 2,
+                                             .queue = UINT64_MAX,
+                                             .first = 3});
     assert_int_equal(board_snapshot(reader, &s), 0);
     assert_int_equal(s.views[0].request.running, 0);
     assert_int_equal(s.views[0].request.duration, 3500);
     assert_int_equal(s.views[0].request.status, 404);
     assert_int_equal(s.views[0].request.cpu, 12);
     assert_int_equal(s.views[0].request.peak_memory, 34);
+    assert_int_equal(s.views[0].request.finished, 4500);
+    assert_int_equal(s.views[0].request.bytes_in, 1);
+    assert_int_equal(s.views[0].request.bytes_out, 2);
+    assert_true(s.views[0].request.queue == UINT64_MAX);
+    assert_int_equal(s.views[0].request.first, 3);
     assert_string_equal(s.views[0].request.uri, "/cgit?x=1"); /* what it served last */
     board_snapshot_clear(&s);
     board_free(w);
@@ -142,7 +181,7 @@ static void test_long_and_missing_strings(void **unused)
     for (size_t i = 1; i < BOARD_URI; i++) /* nothing of the older text is left behind */
         assert_int_equal(s.views[0].request.uri[i], 0);
     board_snapshot_clear(&s);
-    board_request_end(w, 0, 200, 0, 0); /* a clock that went back */
+    board_request_end(w, 0, &(struct board_result){.status = 200}); /* a clock that went back */
     assert_int_equal(board_snapshot(b, &s), 0);
     assert_int_equal(s.views[0].request.duration, 0);
     board_snapshot_clear(&s);
@@ -164,14 +203,17 @@ static void test_totals_outlive_workers(void **unused)
         w = attached(b, generation % 2);
         board_own_slot(w)->requests = 10;
         board_own_slot(w)->accepted = 1;
-        board_observe(w, 1);
+        board_own_slot(w)->bytes_in = 3;
+        board_observe(w, BOARD_TIME_FIRST, 2);
         seen += 10;
         if (generation % 3 == 0)
             board_slot_release(b, generation % 2);
         assert_int_equal(board_snapshot(b, &s), 0);
         assert_int_equal(s.requests, seen);
         assert_int_equal(s.accepted, seen / 10);
-        assert_int_equal(s.buckets[0], seen / 10);
+        assert_int_equal(s.buckets[BOARD_TIME_FIRST][0], seen / 10);
+        assert_int_equal(s.times[BOARD_TIME_FIRST], 2 * seen / 10);
+        assert_int_equal(s.bytes_in, 3 * seen / 10);
         board_snapshot_clear(&s);
         board_free(w);
     }
@@ -278,6 +320,20 @@ static void check_terminated(const char *text, size_t size)
     assert_true(strnlen(text, size) < size);
 }
 
+static void check_sane_card(const struct board_card *c)
+{
+    check_terminated(c->user, sizeof(c->user));
+    assert_true(c->shedding <= 1 && c->leaving <= INT32_MAX);
+    assert_true(c->recycled_reload <= INT64_MAX && c->recycled_restart <= INT64_MAX);
+    assert_true(c->recycled_idle <= INT64_MAX && c->shed <= INT64_MAX);
+    assert_true(c->memory_resident <= INT64_MAX && c->memory_proportional <= INT64_MAX);
+    assert_true(c->process_cpu <= INT64_MAX && c->measured < UINT64_C(1) << 53);
+    assert_true(c->limits.max_memory <= INT64_MAX && c->limits.queue_timeout <= INT64_MAX);
+    assert_true(c->limits.process_idle_timeout <= INT64_MAX);
+    assert_true(c->limits.request_terminate_timeout <= INT64_MAX);
+    assert_true(c->limits.request_slowlog_timeout <= INT64_MAX);
+}
+
 /* Everything a consumer may rely on, whatever the memory held. */
 static void check_sane(const struct board_snapshot *s, uint32_t slots)
 {
@@ -291,8 +347,12 @@ static void check_sane(const struct board_snapshot *s, uint32_t slots)
     assert_true(s->card.spawned <= INT64_MAX && s->card.start_time < UINT64_C(1) << 53);
     assert_true(s->requests <= INT64_MAX && s->bytes_out <= INT64_MAX && s->cpu <= INT64_MAX);
     assert_true(s->idle <= slots && s->busy <= slots);
-    for (size_t i = 0; i < BOARD_BUCKETS; i++)
-        assert_true(s->buckets[i] <= INT64_MAX);
+    assert_true(s->bytes_in <= INT64_MAX);
+    for (size_t i = 0; i < BOARD_TIMES * BOARD_BUCKETS; i++)
+        assert_true(s->buckets[i / BOARD_BUCKETS][i % BOARD_BUCKETS] <= INT64_MAX);
+    for (size_t i = 0; i < BOARD_TIMES; i++)
+        assert_true(s->times[i] <= INT64_MAX);
+    check_sane_card(&s->card);
     for (uint32_t i = 0; i < s->slots; i++) {
         const struct board_slot_view *view = &s->views[i];
 
@@ -300,6 +360,12 @@ static void check_sane(const struct board_snapshot *s, uint32_t slots)
         assert_true(view->generation != 0 && view->pid >= 0);
         assert_true(view->state >= BOARD_WORKER_STARTING && view->state <= BOARD_WORKER_SHEDDING);
         assert_true(view->requests <= BOARD_COUNT_MAX && view->cpu <= BOARD_AMOUNT_MAX);
+        assert_true(view->resident <= BOARD_AMOUNT_MAX && view->proportional <= BOARD_AMOUNT_MAX);
+        assert_true(view->request.queue <= BOARD_AMOUNT_MAX || view->request.queue == UINT64_MAX);
+        assert_true(view->request.first <= BOARD_AMOUNT_MAX || view->request.first == UINT64_MAX);
+        assert_true(view->request.finished <= INT64_MAX);
+        assert_true(view->request.bytes_in <= BOARD_AMOUNT_MAX);
+        assert_true(view->request.bytes_out <= BOARD_AMOUNT_MAX);
         assert_true(view->request.running <= 1 && view->request.status <= 999);
         assert_true(view->request.program >= 0 && view->request.duration <= BOARD_AMOUNT_MAX);
         check_terminated(view->request.method, BOARD_METHOD);

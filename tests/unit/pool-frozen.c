@@ -30,27 +30,28 @@ static struct frozen_worker worker(uint32_t slot)
 
 static struct frozen_gang gang(struct frozen_port *ports)
 {
-    return (struct frozen_gang){.name = "web",
-                                .role = 2,
-                                .slots = 10,
-                                .posts = 5,
-                                .surplus = 1,
-                                .max_children = 4,
-                                .generation = 3,
-                                .cap = UINT32_MAX,
-                                .room = UINT32_MAX,
-                                .opened = true,
-                                .board = 11,
-                                .bell_read = 12,
-                                .bell_write = 13,
-                                .gone = {.requests = 7, .buckets = {[15] = 9}},
-                                .card = {.spawned = 77},
-                                .throttle = {.until = 5, .pause = 100000, .failures = 1},
-                                .window = {.width = 1, .buckets = {[3] = 4}},
-                                .reason = "a worker = odd\\n",
-                                .toward = "other",
-                                .ports = ports,
-                                .port_count = 2};
+    return (struct frozen_gang){
+        .name = "web",
+        .role = 2,
+        .slots = 10,
+        .posts = 5,
+        .surplus = 1,
+        .max_children = 4,
+        .generation = 3,
+        .cap = UINT32_MAX,
+        .room = UINT32_MAX,
+        .opened = true,
+        .board = 11,
+        .bell_read = 12,
+        .bell_write = 13,
+        .gone = {.requests = 7, .times = {[2] = 5}, .buckets = {[1][15] = 9}},
+        .card = {.spawned = 77},
+        .throttle = {.until = 5, .pause = 100000, .failures = 1},
+        .window = {.width = 1, .buckets = {[3] = 4}},
+        .reason = "a worker = odd\\n",
+        .toward = "other",
+        .ports = ports,
+        .port_count = 2};
 }
 
 static void write_gang(struct state *s, const struct frozen_gang *g, const struct frozen_worker *w,
@@ -102,7 +103,8 @@ static void test_written_and_read(void **unused)
     assert_int_equal(back.role, 2);
     assert_string_equal(back.reason, g.reason);
     assert_string_equal(back.toward, "other");
-    assert_true(back.gone.requests == 7 && back.gone.buckets[15] == 9);
+    assert_true(back.gone.requests == 7 && back.gone.times[2] == 5 &&
+                back.gone.buckets[1][15] == 9);
     assert_true(back.card.spawned == 77);
     assert_memory_equal(&back.throttle, &g.throttle, sizeof(g.throttle));
     assert_memory_equal(&back.window, &g.window, sizeof(g.window));

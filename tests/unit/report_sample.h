@@ -46,8 +46,8 @@ static inline struct board_snapshot sample_honest(void)
     s.slow = 1;
     s.bytes_out = 123456;
     s.cpu = 1500000;
-    s.buckets[0] = 40;
-    s.buckets[BOARD_BUCKETS - 1] = 50;
+    s.buckets[BOARD_TIME_SERVICE][0] = 40;
+    s.buckets[BOARD_TIME_SERVICE][BOARD_BUCKETS - 1] = 50;
     s.idle = 1;
     s.busy = 2;
     s.active_requests = 2;
