@@ -56,7 +56,7 @@ serve_SRC := $(call room,serve, \
 	body brief connection crowd diagnostics holdback intake launch listener options orders output \
 	patience program request script shed status strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
-	argument exchange head order place request source status table timing trace variables)
+	argument exchange head order place request request_options source status table timing trace variables)
 # The preloaded library, outside of the floors.
 shim_SRC := $(call room,shim, \
 	accept close count drain hold marks next process shim signals sleep wait)

@@ -8,20 +8,10 @@
 #include <string.h>
 #include "ctl/argument.h"
 #include "ctl/ctl.h"
+#include "ctl/request_options.h"
 
 /* Options without a letter. */
-enum {
-    LONG_JSON = 256,
-    LONG_FULL,
-    LONG_DATA,
-    LONG_SCRIPT,
-    LONG_TIMING,
-    LONG_TIMEOUT,
-    LONG_MAX_TIME,
-    LONG_ROLE,
-    LONG_STDERR,
-    LONG_WAIT
-};
+enum { LONG_JSON = 256, LONG_FULL, LONG_WAIT };
 
 static const char usage_text[] =
     "Usage: gangerctl [-r DIR] status [POOL] [--full] [--json]\n"
@@ -52,25 +42,7 @@ static const char usage_text[] =
     "      --wait                   until that has settled\n"
     "Their exit status is 0 when ganger has done it, 1 when not, 2 when it is not there.\n"
     "\n"
-    "request: ask a FastCGI application, as a web server would.  SOCKET is a path, @abstract,\n"
-    "host:port or [v6]:port; the response goes to standard output.\n"
-    "  -X, --method METHOD          REQUEST_METHOD (GET; POST with --data)\n"
-    "  -H, --header 'NAME: VALUE'   a request header; 'NAME:' sends none\n"
-    "  -p, --param NAME=VALUE       a FastCGI parameter; NAME alone sends none\n"
-    "  -d, --data TEXT|@FILE|-      the request body; - is standard input\n"
-    "      --script FILE            SCRIPT_FILENAME\n"
-    "  -i, --include                print the response header, too\n"
-    "  -o, --output FILE            write the response there\n"
-    "  -n, --count COUNT            that many requests on one kept connection\n"
-    "      --role ROLE              responder or authorizer\n"
-    "      --stderr HOW             FCGI_STDERR: show, raw or hide\n"
-    "      --timeout SECONDS        give up when nothing moves for so long (60)\n"
-    "      --max-time SECONDS       give up when one request takes longer\n"
-    "      --timing                 print how long it took\n"
-    "  -v, --verbose                print the records as they go by\n"
-    "\n"
-    "request exits with 0 below Status 400, 22 from there on, 1 without a proper response,\n"
-    "7 when it cannot connect, 28 on a time limit.  See gangerctl(1).\n";
+    "request, bench and proxy-config say more with -h.  See gangerctl(1).\n";
 
 /* ---- status ---- */
 
@@ -181,116 +153,6 @@ static int run_order(const struct order *order, const char *directory, int argc,
     return ctl_order(&o);
 }
 
-/* ---- request ---- */
-
-static const struct option request_options[] = {
-    {"method", required_argument, NULL, 'X'},
-    {"header", required_argument, NULL, 'H'},
-    {"param", required_argument, NULL, 'p'},
-    {"data", required_argument, NULL, 'd'},
-    {"script", required_argument, NULL, LONG_SCRIPT},
-    {"include", no_argument, NULL, 'i'},
-    {"output", required_argument, NULL, 'o'},
-    {"count", required_argument, NULL, 'n'},
-    {"role", required_argument, NULL, LONG_ROLE},
-    {"stderr", required_argument, NULL, LONG_STDERR},
-    {"timeout", required_argument, NULL, LONG_TIMEOUT},
-    {"max-time", required_argument, NULL, LONG_MAX_TIME},
-    {"timing", no_argument, NULL, LONG_TIMING},
-    {"verbose", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
-};
-
-/* Options that take a value.  0 or CTL_USAGE. */
-static int set_value(struct ctl_request_options *o, const char **headers, const char **params,
-                     int option)
-{
-    switch (option) {
-    case 'X':
-        o->method = optarg;
-        return 0;
-    case 'H':
-        headers[o->header_count++] = optarg;
-        return 0;
-    case 'p':
-        params[o->param_count++] = optarg;
-        return 0;
-    case 'd':
-        o->data = optarg;
-        return 0;
-    case 'o':
-        o->output = optarg;
-        return 0;
-    case 'n':
-        return argument_count(&o->count, "-n", optarg);
-    case LONG_SCRIPT:
-        o->script = optarg;
-        return 0;
-    case LONG_ROLE:
-        return argument_role(&o->role, optarg);
-    case LONG_STDERR:
-        return argument_stderr(&o->stderr_mode, optarg);
-    case LONG_TIMEOUT:
-        return argument_duration(&o->timeout, "--timeout", optarg);
-    case LONG_MAX_TIME:
-        return argument_duration(&o->max_time, "--max-time", optarg);
-    default:
-        return argument_hint(); /* getopt has said why */
-    }
-}
-
-/* 0 or CTL_USAGE. */
-static int read_request(struct ctl_request_options *o, const char **headers, const char **params,
-                        int argc, char **argv, bool *help)
-{
-    for (int c; (c = getopt_long(argc, argv, "X:H:p:d:io:n:vh", request_options, NULL)) != -1;) {
-        if (c == 'i')
-            o->include = true;
-        else if (c == 'v')
-            o->verbose = true;
-        else if (c == LONG_TIMING)
-            o->timing = true;
-        else if (c == 'h')
-            *help = true;
-        else if (set_value(o, headers, params, c) != 0)
-            return CTL_USAGE;
-    }
-    return 0;
-}
-
-static int run_request(int argc, char **argv)
-{
-    struct ctl_request_options o = {.count = 1};
-    bool help = false;
-    const char **headers = calloc((size_t)argc, sizeof *headers);
-    const char **params = calloc((size_t)argc, sizeof *params);
-    int status = CTL_USAGE;
-    if (headers == NULL || params == NULL) {
-        fputs("gangerctl: no memory\n", stderr);
-    } else if (read_request(&o, headers, params, argc, argv, &help) == 0) {
-        o.headers = headers;
-        o.params = params;
-        if (help) {
-            fputs(usage_text, stdout);
-            status = CTL_OK;
-        } else if (argc - optind < 1) {
-            status = argument_wrong(
-                "request needs a SOCKET: a path, @abstract, host:port or [v6]:port", "", "");
-        } else if (argc - optind > 2) {
-            status = argument_wrong("request takes a SOCKET and a /PATH; what is \"",
-                                    argv[optind + 2], "\"?");
-        } else {
-            o.socket = argv[optind];
-            o.path = argv[optind + 1];
-            status = ctl_request(&o);
-        }
-    }
-    free(headers);
-    free(params);
-    return status;
-}
-
 int main(int argc, char **argv)
 {
     static const struct option longs[] = {
@@ -326,7 +188,7 @@ int main(int argc, char **argv)
     if (strcmp(word, "status") == 0)
         return run_status(directory, argc, argv);
     if (strcmp(word, "request") == 0)
-        return run_request(argc, argv);
+        return request_options_run(argc, argv);
     const struct order *order = find_order(word);
     if (order != NULL)
         return run_order(order, directory, argc, argv);

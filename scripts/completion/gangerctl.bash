@@ -53,7 +53,7 @@ _gangerctl() {
             return
         fi
         choices='--method --header --param --data --script --include --output --count --role --stderr
-                 --timeout --max-time --timing --verbose'
+                 --timeout --max-time --timing --verbose --filter-file --stream'
         ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$cur")

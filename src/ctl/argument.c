@@ -63,8 +63,10 @@ int argument_role(uint16_t *ret, const char *text)
         *ret = FCGI_RESPONDER;
     else if (strcmp(text, "authorizer") == 0)
         *ret = FCGI_AUTHORIZER;
+    else if (strcmp(text, "filter") == 0)
+        *ret = FCGI_FILTER;
     else
-        return wrong("--role is responder or authorizer, not \"", text, "\"");
+        return wrong("--role is responder, authorizer or filter, not \"", text, "\"");
     return 0;
 }
 

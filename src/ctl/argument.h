@@ -12,7 +12,7 @@
 int argument_duration(uint64_t *ret_usec, const char *option, const char *text);
 /* A whole number from 1 to 1000000. */
 int argument_count(unsigned *ret, const char *option, const char *text);
-/* "responder", "authorizer". */
+/* "responder", "authorizer", "filter". */
 int argument_role(uint16_t *ret, const char *text);
 /* "show", "raw", "hide". */
 int argument_stderr(enum ctl_stderr *ret, const char *text);

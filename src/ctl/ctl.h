@@ -55,17 +55,19 @@ struct ctl_request_options {
     size_t header_count;
     const char *const *params; /* "NAME=VALUE", or "NAME" to send none */
     size_t param_count;
-    const char *data;   /* text, "@file" or "-"; NULL: no body */
-    const char *output; /* file for the body; NULL: stdout */
-    const char *script; /* SCRIPT_FILENAME */
-    uint64_t timeout;   /* microseconds in which nothing moves; 0: 60 s */
-    uint64_t max_time;  /* microseconds for one request; 0: no limit of its own */
-    unsigned count;     /* requests, one after the other on one connection; at least 1 */
-    uint16_t role;      /* enum fcgi_role; 0: responder */
+    const char *data;        /* text, "@file" or "-"; NULL: no body */
+    const char *filter_file; /* FCGI_DATA of a filter: a file, or "-"; NULL: an empty one */
+    const char *output;      /* file for the body; NULL: stdout */
+    const char *script;      /* SCRIPT_FILENAME */
+    uint64_t timeout;        /* microseconds in which nothing moves; 0: 60 s */
+    uint64_t max_time;       /* microseconds for one request; 0: no limit of its own */
+    unsigned count;          /* requests, one after the other on one connection; at least 1 */
+    uint16_t role;           /* enum fcgi_role; 0: responder */
     enum ctl_stderr stderr_mode;
     bool include; /* print the response header, too */
     bool verbose;
     bool timing;
+    bool stream; /* a body of unknown length is sent as it comes, not kept until it is whole */
 };
 /* Make the requests.  One of enum ctl_exit; of several requests the first that is not CTL_OK. */
 int ctl_request(const struct ctl_request_options *options);

@@ -24,9 +24,11 @@ enum {
 struct pump {
     struct exchange *x;
     struct exchange_link *l;
-    bool body_over;  /* the empty STDIN record is queued */
-    bool write_over; /* the peer takes no more; what it says still counts */
-    bool ended;      /* END_REQUEST came */
+    uint8_t stream;        /* what is being sent: FCGI_STDIN, then for a filter FCGI_DATA */
+    struct source *source; /* of it */
+    bool body_over;        /* the last stream's empty record is queued */
+    bool write_over;       /* the peer takes no more; what it says still counts */
+    bool ended;            /* END_REQUEST came */
     uint64_t begun;
     uint64_t moved; /* when a byte went either way, last */
 };
@@ -59,22 +61,31 @@ void exchange_link_clear(struct exchange_link *l)
     l->decoder = client_free(l->decoder);
 }
 
-static int queue_body_end(struct pump *p)
+/* The stream being sent ends here; what follows it begins. */
+static int queue_stream_end(struct pump *p)
 {
-    p->body_over = true;
-    return record_stream_end(&p->l->out, FCGI_STDIN, REQUEST_ID);
+    int rc = record_stream_end(&p->l->out, p->stream, REQUEST_ID);
+    if (p->stream == FCGI_STDIN && p->x->role == FCGI_FILTER) {
+        p->stream = FCGI_DATA;
+        p->source = p->x->data;
+        if (rc == 0 && p->source == NULL)
+            return queue_stream_end(p);
+    } else {
+        p->body_over = true;
+    }
+    return rc;
 }
 
 static int take_body(struct pump *p, struct error *err)
 {
     uint8_t piece[PIECE];
-    ssize_t got = source_read(p->x->body, piece, sizeof piece, err);
+    ssize_t got = source_read(p->source, piece, sizeof piece, err);
     if (got < 0)
         return EXCHANGE_SOURCE;
     p->moved = clock_monotonic(); /* from here on the application owes us something again */
     if (got == 0)
-        return queue_body_end(p);
-    return record_stream(&p->l->out, FCGI_STDIN, REQUEST_ID, piece, (size_t)got);
+        return queue_stream_end(p);
+    return record_stream(&p->l->out, p->stream, REQUEST_ID, piece, (size_t)got);
 }
 
 static int write_some(struct pump *p)
@@ -205,7 +216,7 @@ static int turn(struct pump *p, struct error *err)
 {
     struct exchange_link *l = p->l;
     bool wants_body = !p->body_over && !p->write_over && bytes_held(&l->out) < OUT_LOW;
-    int source = wants_body ? source_fd(p->x->body) : -1;
+    int source = wants_body ? source_fd(p->source) : -1;
     struct pollfd fds[2] = {{.fd = l->fd, .events = POLLIN}, {.fd = source, .events = POLLIN}};
 
     if (wants_body && source < 0) {
@@ -233,7 +244,8 @@ static int turn(struct pump *p, struct error *err)
 
 int exchange_run(struct exchange *x, struct exchange_link *l, struct error *err)
 {
-    struct pump p = {.x = x, .l = l, .begun = clock_monotonic()};
+    struct pump p = {
+        .x = x, .l = l, .stream = FCGI_STDIN, .source = x->body, .begun = clock_monotonic()};
     p.moved = p.begun;
     x->first_byte = x->sent = x->received = x->output = 0;
 
@@ -247,7 +259,7 @@ int exchange_run(struct exchange *x, struct exchange_link *l, struct error *err)
     int rc = client_begin(&l->out, REQUEST_ID, x->role, x->keep ? FCGI_KEEP_CONN : 0, x->params,
                           x->param_count);
     if (rc == 0 && x->body == NULL)
-        rc = queue_body_end(&p);
+        rc = queue_stream_end(&p);
     if (rc < 0)
         return error_errno(err, -rc, "the request cannot be built");
     while (rc == 0 && !p.ended)
@@ -257,5 +269,7 @@ int exchange_run(struct exchange *x, struct exchange_link *l, struct error *err)
     l->requests++;
     /* An answer before the body was sent: the rest of it stays here, but the stream must end
      * before the id may be used again. */
-    return x->keep && !p.body_over ? queue_body_end(&p) : 0;
+    while (rc == 0 && x->keep && !p.body_over)
+        rc = queue_stream_end(&p);
+    return rc;
 }

@@ -38,9 +38,11 @@ struct exchange {
     uint16_t role;
     bool keep;           /* FCGI_KEEP_CONN */
     struct source *body; /* NULL: none.  Stays the caller's */
-    uint64_t timeout;    /* microseconds in which no byte moves; not counted while the body's
+    struct source
+        *data;         /* FCGI_DATA, after the body; of a filter only (section 6.4).  NULL: none */
+    uint64_t timeout;  /* microseconds in which no byte moves; not counted while the body's
                             source has nothing to give: then the application owes us nothing */
-    uint64_t max_time;   /* microseconds for all of it; 0: none */
+    uint64_t max_time; /* microseconds for all of it; 0: none */
     /* A piece of FCGI_STDOUT or FCGI_STDERR.  Anything but 0 ends the exchange. */
     int (*on_stdout)(void *userdata, const void *data, size_t length);
     int (*on_stderr)(void *userdata, const void *data, size_t length);

@@ -31,6 +31,7 @@ struct request {
     struct address address;
     struct variables variables;
     struct source *source;
+    struct source *filtered; /* FCGI_DATA */
     struct exchange_link link;
     struct head head;
     struct timing timing;
@@ -179,7 +180,8 @@ static int attempt(struct request *r, struct exchange *x, bool keep, int *outcom
         if (status != CTL_OK)
             return status;
     }
-    if (r->source != NULL && source_rewind(r->source, err) < 0) {
+    if ((r->source != NULL && source_rewind(r->source, err) < 0) ||
+        (r->filtered != NULL && source_rewind(r->filtered, err) < 0)) {
         *outcome = EXCHANGE_SOURCE;
         return CTL_OK;
     }
@@ -189,6 +191,7 @@ static int attempt(struct request *r, struct exchange *x, bool keep, int *outcom
         .role = r->options->role,
         .keep = keep,
         .body = r->source,
+        .data = r->filtered,
         .timeout = r->options->timeout,
         .max_time = r->options->max_time,
         .on_stdout = on_stdout,
@@ -247,6 +250,24 @@ static int open_output(struct request *r, struct error *err)
     return 0;
 }
 
+/* What a filter is to filter; its length and time are parameters.  One of enum ctl_exit. */
+static int prepare_filtered(struct request *r, struct variables_body *body, struct error *err)
+{
+    const struct ctl_request_options *o = r->options;
+    if (o->filter_file == NULL)
+        return CTL_OK;
+    if (o->role != FCGI_FILTER) {
+        error_set(err, EINVAL, "--filter-file is for --role filter: others get no FCGI_DATA");
+        return CTL_USAGE;
+    }
+    if (source_open_file(&r->filtered, o->filter_file, err) < 0 ||
+        source_spool(r->filtered, err) < 0)
+        return CTL_READ;
+    source_length(r->filtered, &body->data_length);
+    body->data_modified = source_modified(r->filtered);
+    return CTL_OK;
+}
+
 /* Everything that can be wrong before anybody is connected to.  One of enum ctl_exit. */
 static int prepare(struct request *r, struct error *err)
 {
@@ -257,14 +278,19 @@ static int prepare(struct request *r, struct error *err)
     if (o->data != NULL) {
         if (source_open(&r->source, o->data, err) < 0)
             return CTL_READ;
+        /* As a web server does it: many programs take a body without a length for none. */
+        if (!o->stream && source_spool(r->source, err) < 0)
+            return CTL_READ;
         body.sized = source_length(r->source, &body.length);
         if (o->count > 1 && !body.sized) {
             error_set(err, EINVAL,
-                      "-n cannot send standard input or a pipe more than once: give "
-                      "the body as --data @FILE");
+                      "-n cannot send a pipe more than once as it comes: leave out --stream");
             return CTL_USAGE;
         }
     }
+    int status = prepare_filtered(r, &body, err);
+    if (status != CTL_OK)
+        return status;
     if (variables_build(&r->variables, o, &body, err) < 0)
         return CTL_USAGE;
     if (open_output(r, err) < 0)
@@ -323,6 +349,7 @@ int ctl_request(const struct ctl_request_options *options)
     variables_clear(&r.variables);
     timing_clear(&r.timing);
     r.source = source_free(r.source);
+    r.filtered = source_free(r.filtered);
     if (r.output_owned && close(r.output) < 0 && status == CTL_OK) {
         fprintf(stderr, "gangerctl: cannot write %s: %s\n", options->output, strerror(errno));
         status = CTL_WRITE;

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/descriptor.h"
+#include "base/text.h"
 
 struct source {
     const char *text; /* NULL: from the descriptor */
@@ -21,6 +22,7 @@ struct source {
     bool owned;  /* fd is ours to close */
     bool sized;  /* length is known */
     off_t begin; /* where in the file the body begins */
+    uint64_t modified;
     uint64_t length;
     uint64_t taken;
 };
@@ -37,6 +39,7 @@ static int open_file(struct source *s, const char *path, struct error *err)
     if (S_ISDIR(st.st_mode))
         return error_errno(err, EISDIR, "cannot read %s", s->name);
     if (S_ISREG(st.st_mode)) {
+        s->modified = st.st_mtime > 0 ? (uint64_t)st.st_mtime : 0;
         s->begin = lseek(s->fd, 0, SEEK_CUR);
         if (s->begin < 0)
             return error_errno(err, errno, "cannot read %s", s->name);
@@ -46,21 +49,20 @@ static int open_file(struct source *s, const char *path, struct error *err)
     return 0;
 }
 
-int source_open(struct source **ret, const char *data, struct error *err)
+/* `path`: of a file, or NULL for `text`. */
+static int make(struct source **ret, const char *path, const char *text, struct error *err)
 {
     struct source *s = calloc(1, sizeof *s);
     if (s == NULL)
         return error_set(err, ENOMEM, "no memory");
     s->fd = -1;
     int rc = 0;
-    if (strcmp(data, "-") == 0) {
-        rc = open_file(s, data, err);
-    } else if (data[0] == '@') {
-        rc = open_file(s, data + 1, err);
+    if (path != NULL) {
+        rc = open_file(s, path, err);
     } else {
-        s->text = data;
+        s->text = text;
         s->sized = true;
-        s->length = strlen(data);
+        s->length = strlen(text);
     }
     if (rc < 0) {
         source_free(s);
@@ -68,6 +70,79 @@ int source_open(struct source **ret, const char *data, struct error *err)
     }
     *ret = s;
     return 0;
+}
+
+int source_open(struct source **ret, const char *data, struct error *err)
+{
+    bool file = strcmp(data, "-") == 0 || data[0] == '@';
+    return make(ret, !file ? NULL : data[0] == '@' ? data + 1 : data, data, err);
+}
+
+int source_open_file(struct source **ret, const char *path, struct error *err)
+{
+    return make(ret, path, NULL, err);
+}
+
+/* A file that no other process can open and that goes when we do. */
+static int open_nameless(struct error *err)
+{
+    const char *wanted = getenv("TMPDIR");
+    const char *folder = wanted != NULL && wanted[0] == '/' ? wanted : "/var/tmp";
+    int fd = open(folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+        char *path = text_format("%s/gangerctl.XXXXXX", folder);
+        if (path == NULL)
+            return error_set(err, ENOMEM, "no memory");
+        fd = mkostemp(path, O_CLOEXEC);
+        int number = errno;
+        if (fd >= 0)
+            (void)unlink(path);
+        free(path);
+        errno = number;
+    }
+    return fd < 0 ? error_errno(err, errno, "cannot keep the body in %s", folder) : fd;
+}
+
+static int copy_to(struct source *s, int fd, struct error *err)
+{
+    char piece[65536];
+    for (;;) {
+        ssize_t got = source_read(s, piece, sizeof piece, err);
+        if (got <= 0)
+            return (int)got;
+        int rc = descriptor_write_all(fd, piece, (size_t)got);
+        if (rc < 0)
+            return error_errno(err, -rc, "cannot keep the body in a temporary file");
+        s->length += (uint64_t)got;
+    }
+}
+
+int source_spool(struct source *s, struct error *err)
+{
+    if (s->sized)
+        return 0;
+    int fd = open_nameless(err);
+    if (fd < 0)
+        return fd;
+    int rc = copy_to(s, fd, err);
+    if (rc == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        rc = error_errno(err, errno, "cannot read the temporary file");
+    if (rc < 0) {
+        descriptor_close(&fd);
+        return rc;
+    }
+    if (s->owned)
+        descriptor_close(&s->fd);
+    s->fd = fd;
+    s->owned = s->sized = true;
+    s->begin = 0;
+    s->taken = 0;
+    return 0;
+}
+
+uint64_t source_modified(const struct source *s)
+{
+    return s->modified;
 }
 
 struct source *source_free(struct source *s)

@@ -15,6 +15,14 @@ struct source;
 /* `data`: a text (which must outlive the source), "@FILE", or "-" and "@-" for standard input.
  * 0 with *ret, or negative. */
 int source_open(struct source **ret, const char *data, struct error *err);
+/* As above, from a file; "-" is standard input. */
+int source_open_file(struct source **ret, const char *path, struct error *err);
+/* Read a source whose length is not known to its end, into a file without a name, so that it is known
+ * and the source can be read again; nothing when it is known.  Waits for whoever writes the other end of a
+ * pipe.  0 or negative. */
+int source_spool(struct source *s, struct error *err);
+/* When the file was changed last, in seconds since 1970; 0 when there is none. */
+uint64_t source_modified(const struct source *s);
 /* NULL is allowed; returns NULL. */
 struct source *source_free(struct source *s);
 /* True when the size is known before reading (a text, a regular file). */

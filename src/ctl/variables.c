@@ -126,6 +126,16 @@ static int set_all(struct variables *v, const struct pair *pairs, size_t count)
     return rc;
 }
 
+/* FastCGI section 6.4. */
+static int set_filter(struct variables *v, const struct variables_body *body)
+{
+    char length[NUMBER_TEXT_MAX], modified[NUMBER_TEXT_MAX];
+    snprintf(length, sizeof length, "%llu", (unsigned long long)body->data_length);
+    snprintf(modified, sizeof modified, "%llu", (unsigned long long)body->data_modified);
+    const struct pair pairs[] = {{"FCGI_DATA_LENGTH", length}, {"FCGI_DATA_LAST_MOD", modified}};
+    return set_all(v, pairs, sizeof pairs / sizeof pairs[0]);
+}
+
 static int set_defaults(struct variables *v, const struct ctl_request_options *o,
                         const struct variables_body *body, const char *uri, const char *path,
                         const char *query)
@@ -163,6 +173,8 @@ static int set_defaults(struct variables *v, const struct ctl_request_options *o
     /* An authorizer is asked about a request; it gets no body (FastCGI section 6.3). */
     if (rc == 0 && o->role == FCGI_AUTHORIZER)
         unset(v, "CONTENT_LENGTH");
+    if (rc == 0 && o->role == FCGI_FILTER)
+        rc = set_filter(v, body);
     if (rc == 0 && o->script != NULL)
         rc = set_script(v, o->script);
     return rc;

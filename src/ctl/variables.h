@@ -21,6 +21,7 @@ struct variables_body {
     bool present;
     bool sized;
     uint64_t length;
+    uint64_t data_length, data_modified; /* of what a filter is to filter */
 };
 
 /*

@@ -206,8 +206,8 @@ def test_completion_for_bash(served):
     assert offers(ctl, "-r", str(served.base / "none"), "restart", "w") == []
     assert offers(ctl, "request", "--ti") == ["--timeout", "--timing"]
     # Every order, and every long option of the help, is known to both shells.
-    text = subprocess.run([ctl, "-h"], capture_output=True, text=True, check=True,
-                          env=served.environment()).stdout
+    text = "".join(subprocess.run([ctl, *words, "-h"], capture_output=True, text=True, check=True,
+                                  env=served.environment()).stdout for words in ([], ["request"]))
     for name in ("gangerctl.bash", "_gangerctl"):
         known = (script.parent / name).read_text()
         assert [w for w in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text) if w not in known] == [], name

@@ -214,6 +214,51 @@ def test_authorizer(respond):
     assert seen[0].role == fcgi.AUTHORIZER and "CONTENT_LENGTH" not in seen[0].params
 
 
+def test_filter(respond, folder):
+    """Section 6.4: the body, then the data, whose length and time are parameters."""
+    seen = []
+
+    def handler(peer):
+        while True:
+            request, data = peer.request(), b""
+            while True:
+                type_, _, content = peer.record()
+                assert type_ == fcgi.DATA
+                if not content:
+                    break
+                data += content
+            seen.append((request, data))
+            peer.answer(HEAD)
+    path, source = respond(handler), folder.path / "x"
+    source.write_bytes(b"data" * 50_000)
+    os.utime(source, (7, 1234567))
+    result = ctl("request", path, "--role", "filter", "--filter-file", source, "-d", "body", "-n", "2")
+    assert result.returncode == 0, result
+    assert ctl("request", path, "--role", "filter").returncode == 0
+    for request, data in seen[:2]:
+        assert (request.role, request.body, data) == (fcgi.FILTER, b"body", source.read_bytes())
+        assert request.params["FCGI_DATA_LENGTH"] == "200000"
+        assert request.params["FCGI_DATA_LAST_MOD"] == "1234567"
+    request, data = seen[2]
+    assert (data, request.params["FCGI_DATA_LENGTH"], request.body) == (b"", "0", b"")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_length_of_a_pipe(respond, stream):
+    """As a web server does it, unless it is to be sent as it comes."""
+    seen = []
+
+    def handler(peer):
+        while True:
+            seen.append(peer.request())
+            peer.answer(HEAD)
+    path, more = respond(handler), ["--stream"] if stream else ["-n", "2"]
+    result = ctl("request", path, "-d", "-", *more, input=b"x" * 200_000)
+    assert result.returncode == 0, result
+    assert [(r.params["CONTENT_LENGTH"], len(r.body)) for r in seen] == \
+        ([("", 200_000)] if stream else [("200000", 200_000)] * 2)
+
+
 @pytest.mark.parametrize("kind", ["relative", "dots", "link", "abstract", "v4", "v6", "localhost"])
 def test_addresses(respond, folder, kind):
     here, address, arguments = folder.path, None, None
@@ -364,7 +409,7 @@ def test_a_slow_pipe_is_not_a_slow_application(respond):
     """The clock of --timeout stands while standard input has nothing to give."""
     path = respond(simple())
     reader, writer = os.pipe()
-    child = subprocess.Popen([CTL, "request", path, "-d", "-", "--timeout", "1500ms"], stdin=reader,
+    child = subprocess.Popen([CTL, "request", path, "-d", "-", "--stream", "--timeout", "1500ms"], stdin=reader,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
     os.close(reader)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -379,8 +424,8 @@ def test_unreadable_bodies(respond, folder):
     path = respond(simple())
     assert ctl("request", path, "-d", "@/no/such").returncode == 26
     assert ctl("request", path, "-d", f"@{folder.path}").returncode == 26
-    result = ctl("request", path, "-d", "-", "-n", "2", input=b"x")
-    assert result.returncode == 2 and b"standard input" in result.stderr
+    result = ctl("request", path, "-d", "-", "-n", "2", "--stream", input=b"x")
+    assert result.returncode == 2 and b"--stream" in result.stderr
 
 
 # ---------------------------------------------------------------- many requests
@@ -584,7 +629,8 @@ def test_garbage_of_every_kind_never_crashes(respond):
     (["top"], "not yet supported"), (["request"], "needs a SOCKET"),
     (["request", "/s", "/", "x"], '"x"'), (["request", "/s", "relative"], "must begin with '/'"),
     (["request", "/s", "/%00"], "%00"), (["request", "/s", "-n", "0"], "-n takes"),
-    (["request", "/s", "-n", "x"], "-n takes"), (["request", "/s", "--role", "filter"], "--role is"),
+    (["request", "/s", "-n", "x"], "-n takes"), (["request", "/s", "--role", "x"], "--role is"),
+    (["request", "/s", "--filter-file", "x"], "--role filter"),
     (["request", "/s", "--timeout", "0"], "--timeout takes"), (["request", "/s", "-H", "x"], "-H"),
     (["request", "/s", "--stderr", "x"], "--stderr is"), (["request", "systemd:x"], "systemd"),
     (["request", "example.org:9000"], "name service"), (["request", ""], "empty"),
@@ -597,7 +643,7 @@ def test_usage_errors(arguments, want):
 
 
 def test_help_and_version():
-    text = ctl("-h").stdout.decode()
+    text = "".join(ctl(*words, "-h").stdout.decode() for words in ([], ["request"]))
     assert "request SOCKET" in text and "reload" in text
     assert ctl("--version").stdout.startswith(b"gangerctl ")
     page = (daemon.ROOT / "man" / "gangerctl.1").read_text()
