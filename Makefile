@@ -48,7 +48,7 @@ pool_SRC := $(call room,pool, \
 	change check emergency feed frozen frozen_fields frozen_take gang gang_burial gang_card gang_change gang_freeze gang_hearing gang_native gang_queue gang_settle gang_stock gang_thaw lifecycle \
 	output native overload plan policy ports recycle throttle verdict window worker)
 report_SRC := $(call room,report, \
-	html json query report rows summary text)
+	html html_cells json query report rows summary text)
 master_SRC := $(call room,master, \
 	birth control control_link crew crew_count crew_orders crew_place crew_progress crew_retry crew_thaw inspect journal keep loop master master_adopt master_duty master_orders master_reload master_upgrade notify orders pid_files reap receive runtime_folder signals voice \
 	upgrade upgrade_state watch_table)
@@ -155,11 +155,21 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 # What each object was made from, headers too.
--include $(wildcard $(BUILD)/obj/src/*.d $(BUILD)/obj/*/*/*.d)
+-include $(wildcard $(BUILD)/obj/src/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/obj/made/*.d)
+
+# The status page's style and scripts become a part of the program.
+PAGE := src/report/page/headers src/report/page/page.css $(patsubst %,src/report/page/%.js,page)
+report_MADE := $(BUILD)/obj/made/assets.o
+$(BUILD)/made/assets.c: $(PAGE) scripts/embed Makefile
+	@mkdir -p $(@D)
+	$(call quiet,MAKE,$@)scripts/embed $(PAGE) > $@
+$(BUILD)/obj/made/%.o: $(BUILD)/made/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # One library for each room; it is written anew, so that a file that is gone leaves it.
 define room_rules
-$(BUILD)/lib/lib$(1).a: $$($(1)_SRC:%.c=$(BUILD)/obj/%.o)
+$(BUILD)/lib/lib$(1).a: $$($(1)_SRC:%.c=$(BUILD)/obj/%.o) $$($(1)_MADE)
 	@mkdir -p $$(@D) && rm -f $$@
 	$$(call quiet,AR,$$@)ar rcs $$@ $$^
 endef
@@ -239,7 +249,7 @@ VALGRIND_SKIP := host-inherit host-process host-socket_race host-spawn host-spaw
 C_FILES := $(sort $(wildcard src/*.[ch] src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/tools/*.[ch]))
 TIDY := $(sort $(wildcard src/*.c src/*/*.c))
-SHELL_FILES := scripts/completion/gangerctl.bash .ci/run scripts/bootstrap scripts/check scripts/run-fuzz scripts/run-unit \
+SHELL_FILES := scripts/completion/gangerctl.bash .ci/run scripts/bootstrap scripts/check scripts/embed scripts/run-fuzz scripts/run-unit \
 	$(wildcard demo/cgi-bin/*.sh)
 
 .PHONY: unit-valgrind fuzz-run tidy format format-check rooms man-lint shell-lint

@@ -81,5 +81,8 @@ int report_json(const struct report *r, bool full, bool single, struct bytes *ou
 /* Append the page for a browser: the same rows, every byte of a board's escaped.  0, -ENOBUFS,
  * -ENOMEM. */
 int report_html(const struct report *r, bool full, struct bytes *out);
+/* What the answer with that page needs besides its Content-Type: header lines, each with its CR LF; its
+ * Content-Security-Policy has the browser run and show what is in the page, and nothing else. */
+const char *report_html_headers(void);
 
 #endif
