@@ -40,7 +40,7 @@ conf_SRC := $(call room,conf, \
 	reading schema signal statement syntax value)
 host_SRC := $(call room,host, \
 	address capability channel client_block elf handover herald identity inherit inherited meter peer process \
-	process_daemon process_end process_pid queue queue_age reach socket socket_adopt socket_inode socket_path spawn \
+	process_daemon process_end process_pid queue queue_age reach socket socket_adopt socket_dial socket_inode socket_path spawn \
 	spawn_caps spawn_child successor)
 board_SRC := $(call room,board, \
 	board board_inherit doorbell mapping request sequence slot snapshot)
@@ -56,7 +56,7 @@ serve_SRC := $(call room,serve, \
 	body brief connection crowd diagnostics holdback intake launch listener options orders output \
 	patience program request script shed status strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
-	argument exchange head order place request request_options source status table timing trace variables)
+	argument bench bench_options exchange head histogram load load_link order place request request_options source status table tally tally_print timing trace variables)
 # The preloaded library, outside of the floors.
 shim_SRC := $(call room,shim, \
 	accept close count drain hold marks next process shim signals sleep wait)

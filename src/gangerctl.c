@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "ctl/argument.h"
+#include "ctl/bench_options.h"
 #include "ctl/ctl.h"
 #include "ctl/request_options.h"
 
@@ -20,6 +21,7 @@ static const char usage_text[] =
     "       gangerctl [-r DIR] scale POOL NUMBER [--wait]\n"
     "       gangerctl [-r DIR] reopen | test | ping\n"
     "       gangerctl request SOCKET [/PATH] [OPTION]...\n"
+    "       gangerctl bench SOCKET [/PATH] [OPTION]...\n"
     "       gangerctl --help | --version\n"
     "\n"
     "  -r, --runtime-directory DIR  where ganger keeps its sockets\n"
@@ -189,6 +191,8 @@ int main(int argc, char **argv)
         return run_status(directory, argc, argv);
     if (strcmp(word, "request") == 0)
         return request_options_run(argc, argv);
+    if (strcmp(word, "bench") == 0)
+        return bench_options_run(argc, argv);
     const struct order *order = find_order(word);
     if (order != NULL)
         return run_order(order, directory, argc, argv);

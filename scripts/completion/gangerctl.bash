@@ -10,7 +10,7 @@ _gangerctl_pools() {
 _gangerctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local word='' folder='' i arguments=0
-    local words='status request reload restart stop start scale reopen upgrade quit test ping'
+    local words='status request bench reload restart stop start scale reopen upgrade quit test ping'
 
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -47,6 +47,14 @@ _gangerctl() {
         [ $arguments -gt 0 ] || choices+=" $(_gangerctl_pools "${COMP_WORDS[0]}" "$folder")"
         ;;
     reload | upgrade | quit) choices='--wait' ;;
+    bench)
+        if [[ $cur != -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            return
+        fi
+        choices='--connections --time --count --keep-alive --method --header --param --data --script
+                 --timeout --json'
+        ;;
     request)
         if [[ $cur != -* ]]; then
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -69,6 +69,20 @@ struct ctl_request_options {
     bool timing;
     bool stream; /* a body of unknown length is sent as it comes, not kept until it is whole */
 };
+struct ctl_bench_options {
+    struct ctl_request_options
+        request;          /* what is asked: socket to data and script; the rest is unused */
+    unsigned connections; /* at least 1 */
+    uint64_t duration;    /* microseconds; 0: until `count` */
+    uint64_t count;       /* requests; 0: until `duration` */
+    uint64_t timeout;     /* microseconds for one request; 0: 60 s */
+    bool keep;
+    bool json;
+};
+/* Measure, and print.  CTL_OK; CTL_FAILED when a request failed or none was answered; CTL_CONNECT,
+ * CTL_USAGE, CTL_READ, CTL_WRITE. */
+int ctl_bench(const struct ctl_bench_options *options);
+
 /* Make the requests.  One of enum ctl_exit; of several requests the first that is not CTL_OK. */
 int ctl_request(const struct ctl_request_options *options);
 

@@ -97,6 +97,14 @@ int socket_backlog_limit(void);
  * (blocking, close-on-exec) or negative; -ETIMEDOUT. */
 int socket_connect(const struct address *address, uint64_t timeout_usec, struct error *err);
 
+enum socket_dial { SOCKET_DIALLING = 2 }; /* poll for writing, then ask socket_dialled() */
+/* Begin to connect.  0 when that is done already, SOCKET_DIALLING, both with *ret_fd (non-blocking,
+ * close-on-exec); negative: -EAGAIN when the backlog of a unix socket is full (there is nothing to poll
+ * for: try again later), -ECONNREFUSED, -ENOENT … */
+int socket_dial(const struct address *address, int *ret_fd);
+/* What became of it: 0 or negative. */
+int socket_dialled(int fd);
+
 /*
  * listen.allowed_clients: one address or CIDR block; v4-mapped v6 addresses compare as v4, so
  * "::/0" holds no IPv4 client.  Zones and bits set beyond the prefix are refused.  No block matches

@@ -627,6 +627,9 @@ def test_garbage_of_every_kind_never_crashes(respond):
     (["scale", "shop"], "scale takes a pool and a number"), (["ping", "--wait"], "leave out --wait"),
     (["restart", "a b"], "no name of a pool"),
     (["top"], "not yet supported"), (["request"], "needs a SOCKET"),
+    (["bench"], "bench needs a SOCKET"), (["bench", "/s", "-c", "0"], "-c takes"),
+    (["bench", "/s", "-t", "0"], "-t takes"), (["bench", "/s", "-t", "8d"], "seven days"),
+    (["bench", "/s", "-n", "x"], "-n takes"), (["bench", "/s", "relative"], "must begin with '/'"),
     (["request", "/s", "/", "x"], '"x"'), (["request", "/s", "relative"], "must begin with '/'"),
     (["request", "/s", "/%00"], "%00"), (["request", "/s", "-n", "0"], "-n takes"),
     (["request", "/s", "-n", "x"], "-n takes"), (["request", "/s", "--role", "x"], "--role is"),
@@ -643,7 +646,7 @@ def test_usage_errors(arguments, want):
 
 
 def test_help_and_version():
-    text = "".join(ctl(*words, "-h").stdout.decode() for words in ([], ["request"]))
+    text = "".join(ctl(*words, "-h").stdout.decode() for words in ([], ["request"], ["bench"]))
     assert "request SOCKET" in text and "reload" in text
     assert ctl("--version").stdout.startswith(b"gangerctl ")
     page = (daemon.ROOT / "man" / "gangerctl.1").read_text()
