@@ -101,6 +101,7 @@ struct board_card {
     uint32_t shedding;           /* 1: a shedder answers 503 for what the pool cannot take */
     uint32_t leaving;            /* workers of earlier generations that still finish */
     uint32_t start_failures;     /* in a row: see throttled_until */
+    uint32_t unasked;            /* 1: whether it serves does not count for readiness */
     uint32_t exit_codes[BOARD_EXIT_CODES];     /* deaths by exit status, never 0; saturating */
     uint32_t exit_signals[BOARD_EXIT_SIGNALS]; /* deaths by signal, saturating */
     /* Bytes, of all processes of the pool, as of `measured`; proportional 0: cannot be known. */

@@ -1,127 +1,137 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows as JSON.  One pool or worker at a time becomes a jansson object and is written out before
- * the next is made, so the page costs no more memory than its text.
+ * Rows as JSON, written one behind the other: their texts hold nothing that JSON wants escaped but
+ * quotes and backslashes, and rows of one group are neighbours, so no tree has to be built first.
  */
 
-#include <errno.h>
-#include <jansson.h>
+#include "report/pen.h"
 #include "report/pools.h"
 
-static json_t *value_of(const struct row *row)
+static void put_value(struct pen *p, const struct row *row)
 {
     switch (row->type) {
     case ROW_NUMBER:
     case ROW_STAMP:
-        return json_integer((json_int_t)row->number);
+        pen_number(p, row->number);
+        break;
     case ROW_DECIMAL:
-        return json_real(row->decimal);
+        pen_decimal(p, row->number, 1);
+        break;
     case ROW_TEXT:
     default:
-        return json_string(row->text);
+        pen_quoted(p, row->text);
+        break;
     }
 }
 
-/* The object that a row's value belongs in: `object`, or the group's, made when it is new. */
-static json_t *home_of(json_t *object, const struct row *row)
+static void put_name(struct pen *p, const char *name)
 {
-    if (row->group == NULL)
-        return object;
-    json_t *group = json_object_get(object, row->group);
-    if (group == NULL && json_object_set_new(object, row->group, json_object()) == 0)
-        group = json_object_get(object, row->group);
-    return group;
+    pen_quoted(p, name);
+    pen_text(p, ":");
 }
 
-static json_t *object_of(const struct rows *rows)
+static bool same(const char *a, const char *b)
 {
-    json_t *object = json_object();
-    for (size_t i = 0; object != NULL && i < rows->count; i++) {
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* The members of an object, without its braces. */
+static void put_members(struct pen *p, const struct rows *rows)
+{
+    const char *group = NULL;
+    for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->items[i];
-        json_t *home = home_of(object, row);
-        if (home == NULL || json_object_set_new(home, row->name, value_of(row)) < 0) {
-            json_decref(object);
-            return NULL;
+        bool changes = !same(row->group, group);
+        if (changes && group != NULL)
+            pen_text(p, "}");
+        if (i > 0)
+            pen_text(p, ",");
+        if (changes && row->group != NULL) {
+            put_name(p, row->group);
+            pen_text(p, "{");
         }
+        group = row->group;
+        put_name(p, row->name);
+        put_value(p, row);
     }
-    return object;
+    if (group != NULL)
+        pen_text(p, "}");
 }
 
-struct sink {
-    struct bytes *out;
-    int rc;
-};
-
-static int on_text(const char *text, size_t length, void *userdata)
+/* Groups that may have no rows are there all the same. */
+static void put_empty_groups(struct pen *p, const struct rows *rows)
 {
-    struct sink *sink = userdata;
-    sink->rc = bytes_append(sink->out, text, length);
-    return sink->rc < 0 ? -1 : 0;
+    static const char *const groups[] = {"limits", "exit codes", "exit signals"};
+    for (size_t g = 0; g < sizeof groups / sizeof groups[0]; g++) {
+        size_t i = 0;
+        while (i < rows->count && !same(rows->items[i].group, groups[g]))
+            i++;
+        if (i < rows->count)
+            continue;
+        pen_text(p, ",");
+        put_name(p, groups[g]);
+        pen_text(p, "{}");
+    }
 }
 
-/* The members of the object, without its braces. */
-static int put_members(const struct rows *rows, struct bytes *out)
+static int put_workers(struct pen *p, const struct report *r, size_t pool)
 {
-    json_t *object = object_of(rows);
-    if (object == NULL)
-        return -ENOMEM;
-    struct sink sink = {.out = out};
-    int rc = json_dump_callback(object, on_text, &sink,
-                                JSON_COMPACT | JSON_EMBED | JSON_REAL_PRECISION(15));
-    json_decref(object);
-    if (rc < 0)
-        return sink.rc < 0 ? sink.rc : -ENOMEM;
-    return 0;
-}
-
-static int put(struct bytes *out, const char *text)
-{
-    return bytes_printf(out, "%s", text);
-}
-
-static int put_workers(const struct report *r, size_t pool, struct bytes *out)
-{
-    int rc = put(out, ",\"processes\":[");
+    struct rows rows;
+    int rc = 0;
+    pen_text(p, ",\"processes\":[");
     for (size_t i = 0; rc == 0 && i < report_pool_workers(r, pool); i++) {
-        struct rows rows;
         rc = report_worker_rows(r, pool, i, &rows);
-        if (rc == 0)
-            rc = put(out, i > 0 ? ",{" : "{");
-        if (rc == 0)
-            rc = put_members(&rows, out);
-        if (rc == 0)
-            rc = put(out, "}");
-        rows_clear(&rows);
+        pen_text(p, i > 0 ? ",{" : "{");
+        put_members(p, &rows);
+        pen_text(p, "}");
     }
-    return rc < 0 ? rc : put(out, "]");
+    pen_text(p, "]");
+    return rc;
 }
 
-static int put_pool(const struct report *r, size_t pool, bool full, struct bytes *out)
+static int put_pool(struct pen *p, const struct report *r, size_t pool, bool full)
 {
     struct rows rows;
     int rc = report_pool_rows(r, pool, &rows);
-    if (rc == 0)
-        rc = put(out, "{");
-    if (rc == 0)
-        rc = put_members(&rows, out);
-    rows_clear(&rows);
+    pen_text(p, "{");
+    put_members(p, &rows);
+    put_empty_groups(p, &rows);
     if (rc == 0 && full)
-        rc = put_workers(r, pool, out);
-    return rc < 0 ? rc : put(out, "}");
+        rc = put_workers(p, r, pool);
+    pen_text(p, "}");
+    return rc;
+}
+
+static void put_self(struct pen *p, const struct report *r)
+{
+    pen_text(p, "\"ganger\":{\"version\":");
+    pen_quoted(p, GANGER_VERSION);
+    pen_text(p, ",\"now\":");
+    pen_decimal(p, report_now(r), 1);
+    pen_text(p, "}");
 }
 
 int report_json(const struct report *r, bool full, bool single, struct bytes *out)
 {
-    if (single) {
-        int rc = report_count(r) == 0 ? put(out, "{}") : put_pool(r, 0, full, out);
-        return rc < 0 ? rc : put(out, "\n");
+    struct pen p;
+    int rc = 0;
+    pen_init(&p, out);
+    if (single && report_count(r) == 0) {
+        pen_text(&p, "{}");
+    } else if (single) {
+        rc = put_pool(&p, r, 0, full);
+    } else {
+        pen_text(&p, "{");
+        put_self(&p, r);
+        pen_text(&p, ",\"pools\":[");
+        for (size_t i = 0; rc == 0 && i < report_count(r); i++) {
+            if (i > 0)
+                pen_text(&p, ",");
+            rc = put_pool(&p, r, i, full);
+        }
+        pen_text(&p, "]}");
     }
-    int rc = put(out, "{\"pools\":[");
-    for (size_t i = 0; rc == 0 && i < report_count(r); i++) {
-        if (i > 0)
-            rc = put(out, ",");
-        if (rc == 0)
-            rc = put_pool(r, i, full, out);
-    }
-    return rc < 0 ? rc : put(out, "]}\n");
+    pen_text(&p, "\n");
+    int written = pen_done(&p);
+    return rc < 0 ? rc : written;
 }

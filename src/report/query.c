@@ -40,9 +40,44 @@ static void decode_name(char out[BOARD_NAME], const char *text, size_t length)
     out[used] = '\0';
 }
 
+static bool read_count(uint64_t *ret, const char *text, size_t length)
+{
+    uint64_t value = 0;
+    if (length == 0 || length > 9)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    }
+    *ret = value;
+    return true;
+}
+
 static bool word_is(const char *word, size_t length, const char *want)
 {
     return length == strlen(want) && memcmp(word, want, length) == 0;
+}
+
+static void choose(struct report_query *q, const char *word, size_t length)
+{
+    static const struct {
+        const char *word;
+        enum report_format format;
+    } formats[] = {
+        {"json", REPORT_JSON},
+        {"html", REPORT_HTML},
+        {"openmetrics", REPORT_OPENMETRICS},
+        {"prometheus", REPORT_PROMETHEUS},
+        {"text", REPORT_TEXT},
+        {"xml", REPORT_UNSUPPORTED},
+    };
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (word_is(word, length, formats[i].word)) {
+            q->format = formats[i].format;
+            q->chosen = true;
+        }
+    }
 }
 
 void report_query_parse(struct report_query *ret, const char *query)
@@ -54,17 +89,16 @@ void report_query_parse(struct report_query *ret, const char *query)
         const char *value = query + name + (name < length);
         size_t value_length = length - (size_t)(value - query);
 
-        if (word_is(query, name, "json"))
-            ret->format = REPORT_JSON;
-        else if (word_is(query, name, "html"))
-            ret->format = REPORT_HTML;
-        else if (word_is(query, name, "xml") || word_is(query, name, "openmetrics"))
-            ret->format = REPORT_UNSUPPORTED;
-        else if (word_is(query, name, "full"))
+        choose(ret, query, name);
+        if (word_is(query, name, "full"))
             ret->full = true;
         else if (word_is(query, name, "pool")) {
             ret->has_pool = true;
             decode_name(ret->pool, value, value_length);
+        } else if (word_is(query, name, "queue")) {
+            ret->has_queue = read_count(&ret->queue, value, value_length);
+        } else if (word_is(query, name, "idle")) {
+            ret->has_idle = read_count(&ret->idle, value, value_length);
         }
         query += length + (query[length] == '&');
     }

@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "report/pools.h"
+#include "report/rate.h"
 
 struct entry {
     char *name; /* NULL: the card's own */
     struct board_snapshot snapshot;
+    bool has_rate;
+    uint64_t rate; /* requests a second, in millionths */
 };
 
 struct report {
@@ -67,10 +70,28 @@ size_t report_count(const struct report *r)
     return r->count;
 }
 
-int report_pool_rows(const struct report *r, size_t pool, struct rows *ret)
+void report_set_rate(struct report *r, uint64_t rate)
+{
+    if (r->count == 0)
+        return;
+    r->entries[r->count - 1].has_rate = true;
+    r->entries[r->count - 1].rate = rate;
+}
+
+uint64_t report_now(const struct report *r)
+{
+    return r->now_wall;
+}
+
+void report_pool(const struct report *r, size_t pool, struct field_pool *ret)
 {
     const struct entry *entry = &r->entries[pool];
-    return rows_pool(ret, entry->name, &entry->snapshot, r->now_wall);
+    const struct board_snapshot *s = &entry->snapshot;
+    uint64_t rate = entry->rate;
+
+    if (!entry->has_rate && r->now_wall > s->card.start_time)
+        rate = rate_between(0, s->card.start_time, s->requests, r->now_wall);
+    field_pool(ret, entry->name, s, r->now_wall, rate);
 }
 
 size_t report_pool_workers(const struct report *r, size_t pool)
@@ -78,10 +99,23 @@ size_t report_pool_workers(const struct report *r, size_t pool)
     return r->entries[pool].snapshot.slots;
 }
 
+void report_worker(const struct report *r, size_t pool, size_t worker, struct field_worker *ret)
+{
+    field_worker(ret, &r->entries[pool].snapshot.views[worker], r->now_monotonic, r->now_wall);
+}
+
+int report_pool_rows(const struct report *r, size_t pool, struct rows *ret)
+{
+    struct field_pool p;
+    report_pool(r, pool, &p);
+    return rows_pool(ret, &p);
+}
+
 int report_worker_rows(const struct report *r, size_t pool, size_t worker, struct rows *ret)
 {
-    const struct board_slot_view *view = &r->entries[pool].snapshot.views[worker];
-    return rows_worker(ret, view, r->now_monotonic, r->now_wall);
+    struct field_worker w;
+    report_worker(r, pool, worker, &w);
+    return rows_worker(ret, &w);
 }
 
 int report_render(const struct report *r, const struct report_query *query, struct bytes *out)
@@ -91,6 +125,9 @@ int report_render(const struct report *r, const struct report_query *query, stru
         return report_json(r, query->full, query->has_pool, out);
     case REPORT_HTML:
         return report_html(r, query->full, out);
+    case REPORT_OPENMETRICS:
+    case REPORT_PROMETHEUS:
+        return report_openmetrics(r, query->full, query->format == REPORT_PROMETHEUS, out);
     case REPORT_TEXT:
     case REPORT_UNSUPPORTED:
     default:
@@ -105,6 +142,10 @@ const char *report_content_type(const struct report_query *query)
         return "application/json";
     case REPORT_HTML:
         return "text/html; charset=utf-8";
+    case REPORT_OPENMETRICS:
+        return "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    case REPORT_PROMETHEUS:
+        return "text/plain; version=0.0.4; charset=utf-8";
     case REPORT_TEXT:
     case REPORT_UNSUPPORTED:
     default:

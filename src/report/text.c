@@ -1,73 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows as PHP-FPM's text page: names padded to 22 columns, a line of stars before each worker. */
 
-#include <stddef.h>
-#include <stdio.h>
 #include "base/clock.h"
+#include "report/pen.h"
 #include "report/pools.h"
 
 enum { NAME_COLUMNS = 21 };
 
-static int put_value(const struct row *row, struct bytes *out)
+static void put_value(struct pen *p, const struct row *row)
 {
     char stamp[CLOCK_TEXT_MAX];
     switch (row->type) {
     case ROW_NUMBER:
-        return bytes_printf(out, "%llu\n", (unsigned long long)row->number);
+        pen_number(p, row->number);
+        break;
     case ROW_STAMP:
-        if (row->number == 0)
-            return bytes_printf(out, "-\n");
-        return bytes_printf(out, "%s\n", clock_format_status(stamp, row->number * CLOCK_SEC));
+        pen_text(p, row->number == 0 ? "-" : clock_format_status(stamp, row->number * CLOCK_SEC));
+        break;
     case ROW_DECIMAL:
-        return bytes_printf(out, "%.2f\n", row->decimal);
+        pen_decimal(p, row->number, 2);
+        break;
     case ROW_TEXT:
     default:
-        return bytes_printf(out, "%s\n", row->text[0] == '\0' ? "-" : row->text);
+        pen_text(p, row->text[0] == '\0' ? "-" : row->text);
+        break;
     }
 }
 
-static int put_rows(const struct rows *rows, struct bytes *out)
+static void put_rows(struct pen *p, const struct rows *rows)
 {
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < rows->count; i++) {
+    static const char blanks[NAME_COLUMNS + 1] = "                      ";
+    for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->items[i];
-        char name[sizeof row->label + 1];
-        snprintf(name, sizeof name, "%s:", row->label);
-        rc = bytes_printf(out, "%-*s ", NAME_COLUMNS, name);
-        if (rc == 0)
-            rc = put_value(row, out);
+        size_t length = strlen(row->label) + 1;
+        pen_text(p, row->label);
+        pen_text(p, ":");
+        pen_bytes(p, blanks, length < NAME_COLUMNS ? NAME_COLUMNS + 1 - length : 1);
+        put_value(p, row);
+        pen_text(p, "\n");
     }
-    return rc;
-}
-
-static int put_workers(const struct report *r, size_t pool, struct bytes *out)
-{
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < report_pool_workers(r, pool); i++) {
-        struct rows rows;
-        rc = report_worker_rows(r, pool, i, &rows);
-        if (rc == 0)
-            rc = bytes_printf(out, "\n************************\n");
-        if (rc == 0)
-            rc = put_rows(&rows, out);
-        rows_clear(&rows);
-    }
-    return rc;
 }
 
 int report_text(const struct report *r, bool full, struct bytes *out)
 {
+    struct rows rows;
+    struct pen p;
     int rc = 0;
+    pen_init(&p, out);
     for (size_t i = 0; rc == 0 && i < report_count(r); i++) {
-        struct rows rows;
+        if (i > 0)
+            pen_text(&p, "\n");
         rc = report_pool_rows(r, i, &rows);
-        if (rc == 0 && i > 0)
-            rc = bytes_append(out, "\n", 1);
-        if (rc == 0)
-            rc = put_rows(&rows, out);
-        rows_clear(&rows);
-        if (rc == 0 && full)
-            rc = put_workers(r, i, out);
+        put_rows(&p, &rows);
+        for (size_t w = 0; full && rc == 0 && w < report_pool_workers(r, i); w++) {
+            pen_text(&p, "\n************************\n");
+            rc = report_worker_rows(r, i, w, &rows);
+            put_rows(&p, &rows);
+        }
     }
-    return rc;
+    int written = pen_done(&p);
+    return rc < 0 ? rc : written;
 }

@@ -7,19 +7,27 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "host/handover.h"
+#include "report/rate.h"
+#include "report/ready.h"
 #include "report/report.h"
 #include "serve/connection.h"
 #include "serve/status.h"
 
-#define PAGE_MAX (64u << 20)
+/* Of all pages in hand together; one may have 64 MiB (request.c). */
+#define PAGES_MAX (128u << 20)
+/* Then a reader who takes nothing for so long is hung up on. */
+#define READER_PATIENCE CLOCK_SEC
 
 struct pool {
     struct pool *next;
     struct board *board;
+    struct rate rate;
     char name[BOARD_NAME];
 };
 struct boards {
     struct pool *first;
+    uint64_t told; /* the master, that somebody looks */
 };
 
 void status_forget(struct worker *w, const char *name)
@@ -77,71 +85,179 @@ void status_clear(struct worker *w)
     w->boards = NULL;
 }
 
-/* Header and body to the request's answer; the body only when it is not HEAD. */
-static void answer(struct request *r, unsigned status, const char *type, struct bytes *body)
+/* ---------------------------------------------------------------- answers */
+
+/* Whatever the header says, it takes no more than this. */
+#define HEADER_ROOM 2048u
+
+/* The header goes in front of the body, which is there already, behind HEADER_ROOM: pages are large, and
+ * are not copied. */
+static void answer(struct request *r, unsigned status, const char *type, const char *more)
 {
-    int e = bytes_printf(&r->answer,
+    struct bytes header;
+
+    bytes_init(&header, HEADER_ROOM);
+    int e = bytes_printf(&header,
                          "Status: %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                          "Cache-Control: no-cache, no-store, must-revalidate, max-age=0\r\n"
-                         "X-Content-Type-Options: nosniff\r\n\r\n",
-                         status, response_reason(status), type, bytes_held(body));
-    if (e == 0 && !r->head)
-        e = bytes_append(&r->answer, bytes_front(body), bytes_held(body));
+                         "Vary: Accept\r\nX-Content-Type-Options: nosniff\r\n%s\r\n",
+                         status, response_reason(status), type,
+                         bytes_held(&r->answer) - HEADER_ROOM, more);
     if (e < 0) {
+        bytes_clear(&header);
         request_answer(r, 503);
         return;
     }
+    size_t length = bytes_held(&header);
+    bytes_consume(&r->answer, HEADER_ROOM - length);
+    memcpy(r->answer.data + r->answer.start, bytes_front(&header), length);
+    if (r->head)
+        r->answer.end = r->answer.start + length;
+    bytes_clear(&header);
     r->status = status;
     r->state = REQUEST_ANSWERING;
 }
 
+/* Room for the header.  False: no memory, and answered. */
+static bool begin(struct request *r)
+{
+    bytes_clear(&r->answer);
+    if (bytes_reserve(&r->answer, HEADER_ROOM) == NULL) {
+        request_answer(r, 503);
+        return false;
+    }
+    bytes_commit(&r->answer, HEADER_ROOM);
+    return true;
+}
+
 static void answer_text(struct request *r, unsigned status, const char *text)
 {
-    struct bytes body;
-
-    bytes_init(&body, 1024);
-    if (bytes_append(&body, text, strlen(text)) < 0)
+    if (!begin(r))
+        return;
+    if (bytes_append(&r->answer, text, strlen(text)) < 0)
         request_answer(r, 503);
     else
-        answer(r, status, "text/plain; charset=utf-8", &body);
-    bytes_clear(&body);
+        answer(r, status, "text/plain; charset=utf-8", "");
+}
+
+/* What all pages hold that are not yet taken by their readers. */
+static size_t held_by_pages(const struct worker *w)
+{
+    size_t held = 0;
+    for (const struct connection *c = w->connections; c != NULL; c = c->next) {
+        for (const struct request *r = c->dead ? NULL : c->requests; r != NULL; r = r->next)
+            held += r->answer.capacity;
+    }
+    return held;
+}
+
+/* Is there memory for one more page?  Readers that take nothing of theirs make room for those who do. */
+static bool may_render(struct worker *w, const struct connection *own)
+{
+    if (held_by_pages(w) < PAGES_MAX)
+        return true;
+    for (struct connection *c = w->connections; c != NULL; c = c->next) {
+        if (c != own && !c->dead && c->progress != 0 &&
+            c->progress + READER_PATIENCE < clock_monotonic())
+            connection_lost(c);
+    }
+    return held_by_pages(w) < PAGES_MAX;
+}
+
+/* ---------------------------------------------------------------- looking */
+
+/* Somebody looks: what is measured at a price is measured for a while. */
+static void tell_master(struct worker *w, uint64_t now)
+{
+    static const struct channel_message look = {.word = CHANNEL_LOOK};
+
+    if (w->channel < 0 || now < w->boards->told + CLOCK_SEC)
+        return;
+    w->boards->told = now;
+    (void)channel_send(w->channel, &look, -1);
 }
 
 static int collect(struct worker *w, const struct report_query *query, struct report *report)
 {
-    for (struct pool *p = w->boards == NULL ? NULL : w->boards->first; p != NULL; p = p->next) {
+    uint64_t now = clock_monotonic();
+    uint64_t wall = clock_wall();
+
+    if (w->boards == NULL)
+        return 0;
+    tell_master(w, now);
+    for (struct pool *p = w->boards->first; p != NULL; p = p->next) {
         struct board_snapshot snapshot;
         if (query->has_pool && strcmp(p->name, query->pool) != 0)
             continue;
         memset(&snapshot, 0, sizeof snapshot);
         int e = board_snapshot(p->board, &snapshot);
-        if (e == 0)
-            e = report_add(report, p->name, &snapshot);
         if (e < 0)
             return e;
+        uint64_t age = snapshot.card.start_time < wall ? wall - snapshot.card.start_time : 0;
+        uint64_t rate = rate_look(&p->rate, snapshot.requests, now, age < now ? now - age : 0);
+        e = report_add(report, p->name, &snapshot);
+        if (e < 0)
+            return e;
+        report_set_rate(report, rate);
     }
     return 0;
 }
 
-static void answer_page(struct request *r)
+static void render(struct request *r, const struct report *report, const struct report_query *query)
+{
+    if (!may_render(r->worker, r->connection)) {
+        answer_text(r, 503, "too many pages are not taken by their readers\n");
+        return;
+    }
+    if (!begin(r))
+        return;
+    if (report_render(report, query, &r->answer) < 0)
+        request_answer(r, 503);
+    else
+        answer(r, 200, report_content_type(query),
+               query->format == REPORT_HTML ? report_html_headers() : "");
+}
+
+static void answer_ready(struct request *r, const struct report *report,
+                         const struct report_query *query)
+{
+    bool ready = false;
+    if (!begin(r))
+        return;
+    if (report_ready(report, query, &ready, &r->answer) < 0)
+        request_answer(r, 503);
+    else
+        answer(r, ready ? 200 : 503, "text/plain; charset=utf-8", "");
+}
+
+static void answer_page(struct request *r, bool ready)
 {
     struct report_query query;
     struct report *report = report_new(clock_monotonic(), clock_wall());
-    struct bytes page;
 
     report_query_parse(&query, params_find(r->params, "QUERY_STRING", NULL));
-    bytes_init(&page, PAGE_MAX);
+    report_accept(&query, params_find(r->params, "HTTP_ACCEPT", NULL));
     if (query.format == REPORT_UNSUPPORTED)
-        answer_text(r, 501, "not yet supported; ask for text or ?json\n");
-    else if (report == NULL || collect(r->worker, &query, report) < 0 ||
-             report_render(report, &query, &page) < 0)
+        answer_text(r, 501, "there is no XML; ask for text, ?json, ?html or ?openmetrics\n");
+    else if (report == NULL || collect(r->worker, &query, report) < 0)
         request_answer(r, 503);
     else if (query.has_pool && report_count(report) == 0)
         answer_text(r, 404, "no such pool\n");
+    else if (ready)
+        answer_ready(r, report, &query);
     else
-        answer(r, 200, report_content_type(&query), &page);
-    bytes_clear(&page);
+        render(r, report, &query);
     report_free(report);
+}
+
+/* Does the path end with this, however it is told? */
+static bool asks_for(const char *path, const char *uri, const char *end)
+{
+    size_t length = uri == NULL ? 0 : strcspn(uri, "?#");
+    size_t want = strlen(end);
+
+    return (path != NULL && text_ends(path, end)) ||
+           (length >= want && strncmp(uri + length - want, end, want) == 0);
 }
 
 void status_answer(struct request *r)
@@ -153,11 +269,10 @@ void status_answer(struct request *r)
     r->body_left = 0; /* whatever comes is not read */
     board_request_begin(r->worker->board, r->started, method, uri == NULL ? path : uri, NULL, NULL,
                         0, 0);
-    size_t length = uri == NULL ? 0 : strcspn(uri, "?#");
-    bool ping = path != NULL && text_ends(path, "/ping");
-    ping |= length >= 5 && strncmp(uri + length - 5, "/ping", 5) == 0;
-    if (ping)
+    if (asks_for(path, uri, "/ping"))
         answer_text(r, 200, "pong");
+    else if (asks_for(path, uri, "/live"))
+        answer_text(r, 200, "live\n");
     else
-        answer_page(r);
+        answer_page(r, asks_for(path, uri, "/ready"));
 }

@@ -7,7 +7,9 @@
 #include "serve/request.h"
 #include "serve/worker.h"
 
-/* Answer a request from its parameters: "/ping" is "pong", everything else the status page. */
+/* Answer a request from its parameters.  By the end of its path: /ping and /live are answered whenever
+ * this process lives, /ready says whether the pools serve (report/ready.h), everything else is the
+ * status page. */
 void status_answer(struct request *r);
 /* The master told us of a pool (its board, read-only; the descriptor stays the caller's), or that it is
  * gone. */

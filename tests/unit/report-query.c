@@ -36,7 +36,7 @@ static const struct {
     {"jsonx&xfull&Pool=a", REPORT_TEXT, false, false, ""},
     {"&&&=&=x&", REPORT_TEXT, false, false, ""},
     {"html", REPORT_HTML, false, false, ""},
-    {"openmetrics&full", REPORT_UNSUPPORTED, true, false, ""},
+    {"openmetrics&full", REPORT_OPENMETRICS, true, false, ""},
     {"xml=", REPORT_UNSUPPORTED, false, false, ""},
 };
 
