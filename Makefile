@@ -158,7 +158,8 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 -include $(wildcard $(BUILD)/obj/src/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/obj/made/*.d)
 
 # The status page's style and scripts become a part of the program.
-PAGE := src/report/page/headers src/report/page/page.css $(patsubst %,src/report/page/%.js,page)
+PAGE := src/report/page/headers src/report/page/page.css \
+	$(patsubst %,src/report/page/%.js,text model draw detail table page)
 report_MADE := $(BUILD)/obj/made/assets.o
 $(BUILD)/made/assets.c: $(PAGE) scripts/embed Makefile
 	@mkdir -p $(@D)

@@ -18,14 +18,14 @@ static int named(struct bytes *out, const struct rows *rows, const char *name)
     return html_value(out, html_find(rows, name));
 }
 
-/* Bytes as people read them: "12.3 MB". */
+/* Bytes as people read them: "12.3 MiB". */
 static int put_size(struct bytes *out, uint64_t size)
 {
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
     double value = (double)size;
     size_t unit = 0;
-    while (value >= 999.5 && unit + 1 < sizeof units / sizeof units[0]) {
-        value /= 1000;
+    while (value >= 1023.5 && unit + 1 < sizeof units / sizeof units[0]) {
+        value /= 1024;
         unit++;
     }
     return bytes_printf(out, "%.*f %s", unit > 0 && value < 99.95 ? 1 : 0, value, units[unit]);
