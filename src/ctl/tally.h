@@ -32,7 +32,7 @@ struct tally {
     unsigned connections;
     bool keep;
     /* what came of it */
-    uint64_t answered; /* requests whose END_REQUEST came */
+    uint64_t answered;   /* requests whose END_REQUEST came */
     uint64_t unanswered; /* that failed before */
     uint64_t faults[TALLY_FAULTS];
     uint64_t classes[TALLY_CLASSES];

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -180,3 +181,26 @@ def test_cost_of_a_request(world):
         took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         best = min(best or took, took)
     assert best / 5000 < 25e-6 * (20 if daemon.ASAN else 1)
+
+
+def wrk(url):
+    run = subprocess.run(["wrk", "-t1", "-c8", "-d1s", "--timeout", "20s", url], capture_output=True, text=True,
+                         timeout=60, stdin=subprocess.DEVNULL)
+    assert run.returncode == 0 and "Non-2xx" not in run.stdout, run
+    return float(re.search(r"Requests/sec:\s*([\d.]+)", run.stdout)[1])
+
+
+def test_bench_and_wrk_agree(world):
+    """20 ms for an answer: 4 workers give twice what 2 give, whoever measures, and wherever."""
+    for name, workers in (("four", 4), ("two", 2)):
+        world.add(name, world.commands["c"], pm__max_children=workers)
+    world.start()
+    world.front()
+    seen = []
+    for _ in range(3):
+        by_wrk = [wrk(world.nginx.url(f"/{name}?sleep=20")) for name in ("four", "two")]
+        ours = [bench(world.sock(name), "/?sleep=20", "-t", 1)[1]["requests per second"] for name in ("four", "two")]
+        seen.append((by_wrk, ours))
+        if all(1.6 < rates[0] / rates[1] < 2.5 for rates in (by_wrk, ours)) and ours[0] < 205:
+            return
+    raise AssertionError(seen)
