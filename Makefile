@@ -31,7 +31,7 @@ ROOMS := base wire conf host board pool report master serve ctl
 room = $(patsubst %,src/$(1)/%.c,$(2))
 
 base_SRC := $(call room,base, \
-	bytes clock descriptor error log number settings sink state state_fields text)
+	bytes clock descriptor error journald line log number pace settings sink spool state state_fields text)
 wire_SRC := $(call room,wire, \
 	client environ environ_denied environ_script field judge params reader record response \
 	slots status)
@@ -45,7 +45,7 @@ host_SRC := $(call room,host, \
 board_SRC := $(call room,board, \
 	board board_inherit doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
-	change check emergency feed frozen frozen_fields frozen_take gang gang_burial gang_card gang_change gang_freeze gang_hearing gang_native gang_queue gang_settle gang_stock gang_thaw lifecycle \
+	change check emergency feed frozen frozen_fields frozen_take gang gang_burial gang_card gang_change gang_freeze gang_hearing gang_lines gang_native gang_queue gang_settle gang_stock gang_thaw lifecycle \
 	output native overload plan policy ports recycle throttle verdict window worker)
 report_SRC := $(call room,report, \
 	accept field field_pool field_worker html html_cells json openmetrics pen query rate ready report rows summary text)

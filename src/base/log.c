@@ -1,71 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Forming lines of the log.  Not for threads or signal handlers: each of ganger's programs is one
- * event loop, and the state below is its own.
+ * Where lines of the log go, and what becomes of those that nobody takes.  Not for threads or signal
+ * handlers: each of ganger's programs is one event loop, and the state below is its own.
  *
- * Invariant: whatever the arguments hold, one call hands one line to the sink: no control byte
- * before the newline at its end, at most `limit` bytes, valid UTF-8.
+ * Invariant: while the spool holds lines or has dropped some, no newer line is written before them.
  */
 #include "base/log.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/journald.h"
+#include "base/line.h"
 #include "base/sink.h"
+#include "base/spool.h"
 #include "base/text.h"
 
 #define LOG_LINE_LEAST 512u
 #define SYSLOG_SOCKET "/dev/log"
 #define IDENT_MAX 64
+#define SYSTEM_FACILITY (3 << 3) /* LOG_DAEMON */
 
 static struct {
-    struct sink sink;
+    struct sink sink;    /* with a journal: what is written to when that is not there */
+    struct sink journal; /* connected when the first line goes there */
+    bool to_journal;
     enum log_level level;
     size_t limit;
     bool worker;
     int facility;
     char ident[IDENT_MAX];
-    uint64_t dropped;
+    struct spool spool;
 } state = {.sink = {.kind = SINK_DESCRIPTOR, .fd = STDERR_FILENO},
+           .journal = {.kind = SINK_DESCRIPTOR, .fd = -1},
            .level = LOG_LEVEL_NOTICE,
            .limit = LOG_LIMIT_DEFAULT,
+           .facility = SYSTEM_FACILITY,
            .ident = "ganger"};
-
-struct log_name {
-    const char *name; /* in the config */
-    const char *word; /* in a line */
-    int priority;     /* RFC 5424 section 6.2.1, also sd-daemon's "<N>" */
-};
-
-static const struct log_name names[] = {
-    [LOG_LEVEL_ALERT] = {"alert", "ALERT", 1},       [LOG_LEVEL_ERROR] = {"error", "ERROR", 3},
-    [LOG_LEVEL_WARNING] = {"warning", "WARNING", 4}, [LOG_LEVEL_NOTICE] = {"notice", "NOTICE", 5},
-    [LOG_LEVEL_DEBUG] = {"debug", "DEBUG", 7},
-};
-#define NAMES (sizeof(names) / sizeof(names[0]))
-
-static const struct log_name *log_name(enum log_level level)
-{
-    return &names[(unsigned)level < NAMES ? (unsigned)level : LOG_LEVEL_NOTICE];
-}
 
 const char *log_level_name(enum log_level level)
 {
-    return log_name(level)->name;
+    return line_level(level)->name;
 }
 
 int log_level_parse(const char *text)
 {
-    for (size_t i = 0; i < NAMES; i++) {
-        if (strcmp(text, names[i].name) == 0) {
-            return (int)i;
+    for (int i = LOG_LEVEL_ALERT; i <= LOG_LEVEL_DEBUG; i++) {
+        if (strcmp(text, line_level((enum log_level)i)->name) == 0) {
+            return i;
         }
     }
     return -1;
@@ -73,15 +60,21 @@ int log_level_parse(const char *text)
 
 int log_mark_parse(const char *line, size_t length)
 {
-    if (length < LOG_MARK_LENGTH || line[0] != '<' || line[2] != '>') {
+    if (length < LOG_MARK_LENGTH ||
+        !((line[0] == '<' && line[2] == '>') || (line[0] == '{' && line[2] == '}'))) {
         return -1;
     }
-    for (size_t i = 0; i < NAMES; i++) {
-        if (line[1] == '0' + names[i].priority) {
-            return (int)i;
+    for (int i = LOG_LEVEL_ALERT; i <= LOG_LEVEL_DEBUG; i++) {
+        if (line[1] == '0' + line_level((enum log_level)i)->priority) {
+            return i;
         }
     }
     return -1;
+}
+
+bool log_mark_plain(const char *line)
+{
+    return line[0] == '{';
 }
 
 void log_set_level(enum log_level level)
@@ -100,6 +93,11 @@ void log_set_limit(size_t bytes)
         bytes = LOG_LINE_LEAST;
     }
     state.limit = bytes < SINK_LINE_MAX ? bytes : SINK_LINE_MAX - 1;
+}
+
+size_t log_get_limit(void)
+{
+    return state.limit;
 }
 
 void log_set_worker(void)
@@ -126,36 +124,59 @@ static int log_standard_stream(const char *path)
     return -1;
 }
 
-int log_open(enum log_target target, const char *path, int facility, struct error *err)
+void log_set_ident(const char *ident, int facility)
+{
+    state.facility = facility;
+    (void)text_escape_fixed(state.ident, sizeof(state.ident), ident, strlen(ident));
+}
+
+static int log_open_file(const char *path, struct error *err)
 {
     int fd;
-    int r;
+
+    if (path == NULL || path[0] == '\0') {
+        return error_set(err, EINVAL, "the log file has no name");
+    }
+    fd = log_standard_stream(path);
+    if (fd < 0) {
+        return sink_to_file(&state.sink, path, err);
+    }
+    sink_to_descriptor(&state.sink, fd);
+    return 0;
+}
+
+int log_open(enum log_target target, const char *path, struct error *err)
+{
+    bool left = !log_flush(); /* to whom they were meant for */
+    int r = 0;
 
     switch (target) {
     case LOG_TARGET_STDERR:
         sink_to_descriptor(&state.sink, STDERR_FILENO);
-        return 0;
+        break;
     case LOG_TARGET_FILE:
-        if (path == NULL || path[0] == '\0') {
-            return error_set(err, EINVAL, "the log file has no name");
-        }
-        fd = log_standard_stream(path);
-        if (fd >= 0) {
-            sink_to_descriptor(&state.sink, fd);
-            return 0;
-        }
-        return sink_to_file(&state.sink, path, err);
+        r = log_open_file(path, err);
+        break;
     case LOG_TARGET_SYSLOG:
-        r = sink_to_syslog(&state.sink, SYSLOG_SOCKET, err);
-        if (r < 0) {
-            return r;
+        r = sink_to_syslog(&state.sink, path == NULL ? SYSLOG_SOCKET : path, err);
+        break;
+    case LOG_TARGET_JOURNAL:
+        r = sink_to_journal(&state.journal, path == NULL ? JOURNALD_SOCKET : path, err);
+        if (r == 0) {
+            sink_to_descriptor(&state.sink, STDERR_FILENO);
         }
-        state.facility = facility;
-        (void)text_escape_fixed(state.ident, sizeof(state.ident), path == NULL ? "ganger" : path,
-                                path == NULL ? strlen("ganger") : strlen(path));
-        return 0;
+        break;
+    default:
+        return error_set(err, EINVAL, "unknown log target %d", (int)target);
     }
-    return error_set(err, EINVAL, "unknown log target %d", (int)target);
+    if (r < 0) {
+        return r;
+    }
+    state.to_journal = target == LOG_TARGET_JOURNAL;
+    if (left) {
+        spool_drop(&state.spool); /* they have the form of the old target */
+    }
+    return 0;
 }
 
 int log_reopen(struct error *err)
@@ -163,8 +184,10 @@ int log_reopen(struct error *err)
     return sink_reopen(&state.sink, err);
 }
 
+/* ---- lines ---- */
+
 /* systemd tells which stream is the journal's: JOURNAL_STREAM=device:inode. */
-static bool log_is_journal(int fd)
+static bool log_is_journal(int fd, mode_t *ret_mode)
 {
     const char *stream = getenv("JOURNAL_STREAM");
     char here[64];
@@ -173,139 +196,171 @@ static bool log_is_journal(int fd)
     if (stream == NULL || fstat(fd, &st) < 0) {
         return false;
     }
+    *ret_mode = st.st_mode;
     (void)snprintf(here, sizeof(here), "%llu:%llu", (unsigned long long)st.st_dev,
                    (unsigned long long)st.st_ino);
     return strcmp(stream, here) == 0;
 }
 
-/* What stands before the pool and the text; its length (below `size`). */
-static size_t log_prefix(char *out, size_t size, const struct log_name *name)
+/* How a line looks that goes to `sink`; with a journal, when that is not there. */
+static enum line_form log_form(void)
 {
-    char stamp[CLOCK_TEXT_MAX];
-    int n;
+    mode_t mode;
 
     if (state.worker) {
-        n = snprintf(out, size, "<%d>", name->priority);
-    } else if (state.sink.kind == SINK_SYSLOG) {
-        time_t now = time(NULL);
-        struct tm t = {0};
-
-        (void)localtime_r(&now, &t);
-        /* RFC 3164 section 4.1.2, "Nov  1 22:31:40", from "01-Nov-2026 22:31:40" */
-        (void)clock_format_log(stamp, clock_wall());
-        n = snprintf(out, size, "<%d>%.3s %2d %s %s[%ld]: %s: ", state.facility | name->priority,
-                     stamp + 3, t.tm_mday, stamp + strlen(stamp) - 8, state.ident, (long)getpid(),
-                     name->word);
-    } else if (state.sink.kind == SINK_DESCRIPTOR && log_is_journal(state.sink.fd)) {
-        n = snprintf(out, size, "<%d>%s: ", name->priority, name->word);
-    } else {
-        n = snprintf(out, size, "[%s] %s: ", clock_format_log(stamp, clock_wall()), name->word);
+        return LINE_MARKED;
     }
-    return n < 0 ? 0 : (size_t)n;
+    if (state.sink.kind == SINK_SYSLOG) {
+        return LINE_SYSLOG;
+    }
+    return state.sink.kind == SINK_DESCRIPTOR && log_is_journal(state.sink.fd, &mode)
+               ? LINE_STREAM
+               : LINE_STAMPED;
 }
 
-/* Make `length` bytes one clean line; `cut` tells that there was more behind them.  The length
- * that is left: less when the cut went through a character. */
-static size_t log_clean(char *text, size_t length, bool cut)
+/* Whether lines are to go to the journal: by the configuration, or since stderr is its stream. */
+static bool log_wants_journal(void)
 {
-    size_t at = 0;
+    mode_t mode = 0;
 
-    while (at < length) {
-        size_t n = text_printable(text + at, length - at);
-
-        if (n > 0) {
-            at += n;
-            continue;
-        }
-        if (cut && length - at < 4 && (uint8_t)text[at] >= 0xc2) {
-            return at;
-        }
-        text[at++] = '?';
+    if (state.worker || state.to_journal) {
+        return !state.worker;
     }
-    return at;
+    if (state.sink.kind != SINK_DESCRIPTOR || !log_is_journal(state.sink.fd, &mode) ||
+        !S_ISSOCK(mode)) {
+        return false;
+    }
+    return state.journal.kind == SINK_JOURNAL ||
+           sink_to_journal(&state.journal, JOURNALD_SOCKET, NULL) == 0;
 }
 
-/* The whole line with its newline in `line`, which has limit + 2 bytes; its length. */
-static size_t log_form(char *line, enum log_level level, const char *pool, const char *format,
-                       va_list arguments)
-{
-    size_t size = state.limit + 1; /* with the NUL of vsnprintf */
-    size_t used = log_prefix(line, size, log_name(level));
-    size_t text = used;
-    bool cut = false;
-    int n;
+/* A line on its way: 'J' and an entry for the journal, or 'T' and text for the sink. */
+struct log_made {
+    char data[1 + SINK_LINE_MAX + LINE_EXTRA];
+};
 
-    /* The master knows which pool a worker's line belongs to, and says so itself. */
-    if (pool != NULL && !state.worker) {
-        n = snprintf(line + used, size - used, "[pool %.64s] ", pool);
-        used += n < 0 ? 0 : (size_t)n;
-    }
-    n = vsnprintf(line + used, size - used, format, arguments);
-    if (n < 0) {
-        n = snprintf(line + used, size - used, "(a message that cannot be formatted)");
-    }
-    if ((size_t)n >= size - used) {
-        cut = true;
-        used = state.limit - 3;
-    } else {
-        used += (size_t)n;
-        while (used > text && (line[used - 1] == '\n' || line[used - 1] == '\r')) {
-            used--;
-        }
-    }
-    used = text + log_clean(line + text, used - text, cut);
-    if (cut) {
-        memset(line + used, '.', 3);
-        used += 3;
-    }
-    line[used++] = '\n';
-    return used;
+static size_t log_make(struct log_made *made, char entry, enum log_level level,
+                       const struct log_about *about, const char *format, va_list arguments)
+    __attribute__((format(printf, 5, 0)));
+
+static size_t log_make(struct log_made *made, char entry, enum log_level level,
+                       const struct log_about *about, const char *format, va_list arguments)
+{
+    const struct line_style style = {.form = entry == 'J' ? LINE_JOURNAL : log_form(),
+                                     .limit = state.limit,
+                                     .facility = state.facility,
+                                     .ident = state.ident};
+    va_list again;
+    size_t length;
+
+    made->data[0] = entry;
+    va_copy(again, arguments);
+    length = line_make(made->data + 1, &style, level, about, format, again);
+    va_end(again);
+    return length;
 }
 
-static int log_line(enum log_level level, const char *pool, const char *format, va_list arguments)
+static int log_send(char entry, const char *line, size_t length)
 {
-    static char line[SINK_LINE_MAX + 1];
-
-    return sink_write(&state.sink, line, log_form(line, level, pool, format, arguments));
+    return sink_write(entry == 'J' ? &state.journal : &state.sink, line, length);
 }
 
-__attribute__((format(printf, 2, 3))) static int log_own_line(enum log_level level,
-                                                              const char *format, ...)
+/* One line to its target, or, when that does not take it or older ones wait, into the spool. */
+static int log_line(bool keep, enum log_level level, const struct log_about *about,
+                    const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
+
+static int log_line(bool keep, enum log_level level, const struct log_about *about,
+                    const char *format, va_list arguments)
 {
+    static struct log_made made;
+    bool waits = keep && !log_flush();
+    char entry = log_wants_journal() ? 'J' : 'T';
+    size_t length = log_make(&made, entry, level, about, format, arguments);
+    int r = waits ? -EAGAIN : log_send(entry, made.data + 1, length);
+
+    if (entry == 'J' && r < 0 && r != -EAGAIN) { /* there is no journal: stderr must do */
+        length = log_make(&made, 'T', level, about, format, arguments);
+        r = log_send('T', made.data + 1, length);
+    }
+    if (r < 0 && keep) {
+        spool_push(&state.spool, made.data, length + 1);
+    }
+    return r;
+}
+
+__attribute__((format(printf, 1, 2))) static int log_own_line(const char *format, ...)
+{
+    static const struct log_about nobody = {.pool = NULL};
     va_list arguments;
     int r;
 
     va_start(arguments, format);
-    r = log_line(level, NULL, format, arguments);
+    r = log_line(false, LOG_LEVEL_WARNING, &nobody, format, arguments);
     va_end(arguments);
     return r;
 }
 
-void log_vwrite(enum log_level level, const char *pool, const char *format, va_list arguments)
+bool log_flush(void)
+{
+    unsigned long long dropped = state.spool.dropped;
+    const char *made;
+    size_t length = 0;
+    int r;
+
+    if (dropped > 0) {
+        if (log_own_line("%llu %s dropped", dropped, dropped == 1 ? "line" : "lines") < 0) {
+            return false;
+        }
+        state.spool.dropped = 0;
+    }
+    while ((made = spool_first(&state.spool, &length)) != NULL) {
+        r = log_send(made[0], made + 1, length - 1);
+        if (r < 0 && (made[0] == 'T' || r == -EAGAIN)) {
+            return false;
+        }
+        state.spool.dropped += r < 0; /* an entry for a journal that is gone */
+        spool_pop(&state.spool);
+    }
+    return state.spool.dropped == 0;
+}
+
+bool log_waits(void)
+{
+    return state.spool.dropped > 0 || bytes_held(&state.spool.lines) > 0;
+}
+
+void log_set_spool(size_t bytes)
+{
+    spool_limit(&state.spool, bytes);
+}
+
+void log_write_about(enum log_level level, const struct log_about *about, const char *format, ...)
 {
     int saved = errno;
+    va_list arguments;
 
     if (level > state.level) {
         return;
     }
-    if (state.dropped > 0 &&
-        log_own_line(LOG_LEVEL_WARNING, "%llu %s dropped", (unsigned long long)state.dropped,
-                     state.dropped == 1 ? "line" : "lines") == 0) {
-        state.dropped = 0;
-    }
-    if (state.dropped > 0 || log_line(level, pool, format, arguments) < 0) {
-        state.dropped++;
-    }
+    va_start(arguments, format);
+    (void)log_line(true, level, about, format, arguments);
+    va_end(arguments);
     errno = saved;
 }
 
 void log_write(enum log_level level, const char *pool, const char *format, ...)
 {
+    const struct log_about about = {.pool = pool};
+    int saved = errno;
     va_list arguments;
 
+    if (level > state.level) {
+        return;
+    }
     va_start(arguments, format);
-    log_vwrite(level, pool, format, arguments);
+    (void)log_line(true, level, &about, format, arguments);
     va_end(arguments);
+    errno = saved;
 }
 
 int log_limit_pass(struct log_limit *limit, uint64_t now_usec, unsigned per_second,

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/descriptor.h"
+
+/* Between two looks for a socket that is not there. */
+#define RETRY (200 * CLOCK_MSEC)
 
 /* Each writer returns how many bytes it took, 0 … length, and a reason in *why when it took
  * fewer. */
@@ -146,9 +151,14 @@ static int open_file(const char *path, struct error *err)
     int fd;
     int r;
 
-    /* O_NONBLOCK: a FIFO put in the place of the file must not hold us up in open(). */
-    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
-              0640);
+    const int how = O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
+
+    /* O_NONBLOCK: no FIFO may hold us up.  One that has no reader yet is opened for both, and so keeps
+     * what is written until there is one; who reads it may leave and come back. */
+    fd = open(path, O_WRONLY | how, 0640);
+    if (fd < 0 && errno == ENXIO) {
+        fd = open(path, O_RDWR | how, 0640);
+    }
     if (fd < 0) {
         if (errno == ELOOP) {
             return error_set(err, ELOOP,
@@ -158,9 +168,9 @@ static int open_file(const char *path, struct error *err)
     }
     if (fstat(fd, &st) < 0) {
         r = error_errno(err, errno, "cannot look at log file %s", path);
-    } else if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode)) {
-        r = error_set(err, EINVAL, "log file %s is neither a regular file nor a character device",
-                      path);
+    } else if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode)) {
+        r = error_set(err, EINVAL,
+                      "log file %s is neither a regular file, a character device nor a FIFO", path);
     } else {
         r = descriptor_copy(fd); /* never on 0 to 2, even when those are closed */
         if (r < 0) {
@@ -203,20 +213,23 @@ static int open_socket(const char *path, struct error *err)
 static int sink_open(struct sink *s, enum sink_kind kind, const char *path, struct error *err)
 {
     char *copy = strdup(path);
-    int fd;
+    int fd = -1;
 
     if (copy == NULL) {
         return error_errno(err, ENOMEM, "cannot open the log");
     }
-    fd = kind == SINK_FILE ? open_file(path, err) : open_socket(path, err);
-    if (fd < 0) {
-        free(copy);
-        return fd;
+    if (kind != SINK_JOURNAL) {
+        fd = kind == SINK_FILE ? open_file(path, err) : open_socket(path, err);
+        if (fd < 0) {
+            free(copy);
+            return fd;
+        }
     }
     sink_release(s);
     s->kind = kind;
     s->fd = fd;
     s->path = copy;
+    s->retry_at = 0;
     return 0;
 }
 
@@ -230,6 +243,11 @@ int sink_to_syslog(struct sink *s, const char *path, struct error *err)
     return sink_open(s, SINK_SYSLOG, path, err);
 }
 
+int sink_to_journal(struct sink *s, const char *path, struct error *err)
+{
+    return sink_open(s, SINK_JOURNAL, path, err);
+}
+
 int sink_reopen(struct sink *s, struct error *err)
 {
     if (s->kind == SINK_DESCRIPTOR) {
@@ -239,29 +257,51 @@ int sink_reopen(struct sink *s, struct error *err)
     return sink_open(s, s->kind, s->path, err);
 }
 
+/* Look for the socket, unless that was in vain just now. */
+static int socket_find(struct sink *s)
+{
+    uint64_t now = clock_monotonic();
+
+    descriptor_close(&s->fd);
+    if (now < s->retry_at) {
+        return -ENOTCONN;
+    }
+    s->fd = open_socket(s->path, NULL);
+    if (s->fd >= 0) {
+        return 0;
+    }
+    s->retry_at = now + RETRY;
+    return s->fd;
+}
+
 /* A datagram goes whole or not at all.  A daemon that was restarted has a new socket: try that
  * once. */
-static int syslog_send(struct sink *s, const char *line, size_t length)
+static int socket_write(struct sink *s, const char *line, size_t length)
 {
-    for (int attempt = 0;; attempt++) {
-        int fd;
+    bool found = false;
+    int r = 0;
 
+    if (s->fd < 0) {
+        r = socket_find(s);
+        found = true;
+    }
+    for (int attempt = 0; r == 0; attempt++) {
         if (send(s->fd, line, length, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
             return 0;
         }
         if (errno == EINTR && attempt < 10) {
             continue;
         }
-        if (errno == EAGAIN || errno == EMSGSIZE || attempt > 0) {
+        if (errno == ENOBUFS || errno == ENOMEM) {
+            return -EAGAIN;
+        }
+        if (errno == EAGAIN || errno == EMSGSIZE || found) {
             return -errno;
         }
-        fd = open_socket(s->path, NULL);
-        if (fd < 0) {
-            return fd;
-        }
-        descriptor_close(&s->fd);
-        s->fd = fd;
+        r = socket_find(s);
+        found = true;
     }
+    return r;
 }
 
 static int sink_pay(struct sink *s, mode_t mode)
@@ -284,8 +324,8 @@ int sink_write(struct sink *s, const char *line, size_t length)
     size_t done;
     int why = EAGAIN;
 
-    if (s->kind == SINK_SYSLOG) {
-        return syslog_send(s, line, length);
+    if (s->kind == SINK_SYSLOG || s->kind == SINK_JOURNAL) {
+        return socket_write(s, line, length);
     }
     if (length > SINK_LINE_MAX) {
         return -EMSGSIZE;

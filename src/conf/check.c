@@ -25,11 +25,12 @@ static void check_global(struct draft *d)
     check_absolute(d, "runtime_directory", g->runtime_directory);
     check_absolute(d, "pid", g->pid);
     if (strcmp(g->error_log, "stderr") != 0 && strcmp(g->error_log, "syslog") != 0 &&
+        strcmp(g->error_log, "journal") != 0 && strncmp(g->error_log, "journal:/", 9) != 0 &&
         g->error_log[0] != '/') {
         struct place where = draft_place(d, NULL, "error_log", 0);
         complaint_error(d->box, &where,
-                        "error_log: %s is not allowed; allowed: stderr, syslog, or "
-                        "an absolute path",
+                        "error_log: %s is not allowed; allowed: stderr, syslog, journal, "
+                        "journal:/SOCKET or an absolute path",
                         g->error_log);
     }
 }

@@ -35,7 +35,7 @@ enum conf_pm { CONF_PM_STATIC, CONF_PM_DYNAMIC, CONF_PM_ONDEMAND };
 struct conf_global {
     char *runtime_directory; /* "/run/ganger", "$XDG_RUNTIME_DIR/ganger" for an ordinary user */
     char *pid;               /* pid file; default runtime_directory/ganger.pid */
-    char *error_log;         /* "stderr" (default), "syslog", or a path */
+    char *error_log;         /* "stderr" (default), "syslog", "journal[:SOCKET]", or a path */
     char *syslog_facility;
     char *syslog_ident;
     enum log_level log_level;

@@ -40,7 +40,7 @@ enum channel_word {
     CHANNEL_DRAIN = 1,  /* master → worker: finish what is in hand, then leave */
     CHANNEL_BOARD = 2,  /* master → status worker: name = pool, descriptor = read-only board */
     CHANNEL_FORGET = 3, /* master → status worker: name = pool is gone */
-    CHANNEL_LEVEL = 4,  /* master → worker: number = enum log_level */
+    CHANNEL_LEVEL = 4,  /* master → worker: number = enum log_level, name = log_limit */
     CHANNEL_READY = 5,  /* worker → master: accepting */
     /* master → worker: descriptor = sealed memfd, settings that differ from its own in what can
      * change while it serves (limits of requests) */

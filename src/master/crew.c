@@ -49,7 +49,7 @@ static int on_settle(sd_event_source *source, void *userdata)
             continue;
         m->marked = false;
         m->deadline = gang_settle(m->gang, now);
-        uint64_t flush = voice_flush(&m->voice, gang_name(m->gang), now);
+        uint64_t flush = voice_flush(&m->voice, gang_name(m->gang), false, now);
         if (flush < m->deadline)
             m->deadline = flush;
     }

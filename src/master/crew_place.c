@@ -86,7 +86,8 @@ static void hook_line(void *cookie, struct gang *g, pid_t pid, int level, const 
 {
     struct member *m = cookie;
 
-    voice_line(&m->voice, gang_name(g), pid, level, line, length, clock_monotonic());
+    voice_line(&m->voice, &m->crew->voices, gang_name(g), pid, level, line, length,
+               clock_monotonic());
 }
 
 static void hook_say(void *cookie, struct gang *g, enum log_level level, const char *text)

@@ -249,7 +249,7 @@ static void look_at_going(struct crew *c, struct member *m, uint64_t now)
         gang_inherit_counts(p->current->gang, m->gang);
     if (!gang_ended(m->gang))
         return;
-    (void)voice_flush(&m->voice, p->name, now);
+    (void)voice_flush(&m->voice, p->name, true, now);
     if (gang_silent(m->gang))
         crew_place_dismiss(m);
 }

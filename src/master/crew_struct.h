@@ -68,7 +68,8 @@ struct crew {
     struct member **members;
     size_t member_count;
     struct feed feed;
-    uint64_t fed; /* the change of it that has been told */
+    struct pace voices; /* of the lines of all workers together */
+    uint64_t fed;       /* the change of it that has been told */
 };
 
 /* ---- crew.c ---- */

@@ -5,7 +5,11 @@
 #include <stddef.h>
 #include <string.h>
 #include <syslog.h>
+#include "base/clock.h"
 #include "base/log.h"
+
+/* Between two tries to write what a target did not take. */
+#define AGAIN (100 * CLOCK_MSEC)
 
 static int facility_number(const char *name)
 {
@@ -33,16 +37,69 @@ void journal_tune(const struct conf_global *global)
 {
     log_set_level(global->log_level);
     log_set_limit(global->log_limit);
+    log_set_spool(LOG_SPOOL_DEFAULT);
+    log_set_ident(global->syslog_ident, facility_number(global->syslog_facility));
 }
 
 int journal_open(const struct conf_global *global, bool daemon, struct error *err)
 {
-    bool to_stderr = strcmp(global->error_log, "stderr") == 0;
+    const char *target = global->error_log;
+    bool to_stderr = strcmp(target, "stderr") == 0;
 
-    if (strcmp(global->error_log, "syslog") == 0 || (to_stderr && daemon))
-        return log_open(LOG_TARGET_SYSLOG, global->syslog_ident,
-                        facility_number(global->syslog_facility), err);
+    if (strcmp(target, "syslog") == 0 || (to_stderr && daemon))
+        return log_open(LOG_TARGET_SYSLOG, NULL, err);
     if (to_stderr)
-        return log_open(LOG_TARGET_STDERR, NULL, 0, err);
-    return log_open(LOG_TARGET_FILE, global->error_log, 0, err);
+        return log_open(LOG_TARGET_STDERR, NULL, err);
+    if (strcmp(target, "journal") == 0)
+        return log_open(LOG_TARGET_JOURNAL, NULL, err);
+    if (strncmp(target, "journal:", strlen("journal:")) == 0)
+        return log_open(LOG_TARGET_JOURNAL, target + strlen("journal:"), err);
+    return log_open(LOG_TARGET_FILE, target, err);
+}
+
+/* ---- what could not be written at once ---- */
+
+static void arm(struct journal *j)
+{
+    (void)sd_event_source_set_time(j->timer, clock_monotonic() + AGAIN);
+    (void)sd_event_source_set_enabled(j->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    if (!log_flush())
+        arm(userdata);
+    return 0;
+}
+
+/* After whatever happened: something may have been logged. */
+static int on_turn(sd_event_source *source, void *userdata)
+{
+    struct journal *j = userdata;
+    int enabled = SD_EVENT_OFF;
+
+    (void)source;
+    if (log_waits() && sd_event_source_get_enabled(j->timer, &enabled) == 0)
+        arm(j);
+    return 0;
+}
+
+int journal_watch(struct journal *j, sd_event *loop, struct error *err)
+{
+    int r = sd_event_add_time(loop, &j->timer, CLOCK_MONOTONIC, 0, CLOCK_MSEC, on_timer, j);
+
+    if (r >= 0)
+        r = sd_event_source_set_enabled(j->timer, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_post(loop, &j->turn, on_turn, j);
+    return r < 0 ? error_errno(err, -r, "the event loop") : 0;
+}
+
+void journal_close(struct journal *j)
+{
+    (void)log_flush();
+    j->timer = sd_event_source_disable_unref(j->timer);
+    j->turn = sd_event_source_disable_unref(j->turn);
 }

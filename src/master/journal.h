@@ -5,13 +5,21 @@
 /* Where the master's log goes: error_log, log_level and their relatives. */
 
 #include <stdbool.h>
+#include <systemd/sd-event.h>
 #include "base/error.h"
 #include "conf/conf.h"
 
-/* Level and length, which hold at once. */
+/* Level, length, who speaks: they hold at once. */
 void journal_tune(const struct conf_global *global);
 /* The target.  A daemon has no stderr: `daemon` makes "stderr" mean the system log.  0 or negative
  * with the old target kept. */
 int journal_open(const struct conf_global *global, bool daemon, struct error *err);
+
+/* Lines that the target does not take are written later, from the loop.  0 or negative. */
+struct journal { /* all zero: not watched */
+    sd_event_source *timer, *turn;
+};
+int journal_watch(struct journal *j, sd_event *loop, struct error *err);
+void journal_close(struct journal *j);
 
 #endif

@@ -140,7 +140,9 @@ static int start_loop(struct master *m, struct error *err)
                                m); /* once: children we were born with */
     if (r < 0)
         return error_errno(err, -r, "the event loop");
-    r = notify_open(&m->notice, m->loop, err);
+    r = journal_watch(&m->journal, m->loop, err);
+    if (r == 0)
+        r = notify_open(&m->notice, m->loop, err);
     if (r < 0)
         return r;
     notify_tune(&m->notice, m->inspection.conf->global.systemd_interval);
@@ -156,6 +158,7 @@ static void stop_loop(struct master *m)
     signals_end(&m->signals);
     keep_close(&m->keep);
     notify_close(&m->notice);
+    journal_close(&m->journal);
     m->patience = sd_event_source_disable_unref(m->patience);
     m->again = sd_event_source_disable_unref(m->again);
     m->loop = sd_event_unref(m->loop);
@@ -182,6 +185,7 @@ static int start_crew(struct master *m, struct error *err)
     const struct inspection *in = &m->inspection;
 
     m->context.processes = &m->processes;
+    m->context.floods = &m->floods;
     int r = crew_new(&m->crew, m->loop, in->conf, &m->context, master_settled, m, err);
 
     if (r < 0)

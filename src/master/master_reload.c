@@ -73,7 +73,7 @@ static void change_globals(struct master *m, struct inspection *next,
     m->context.process_control_timeout = context->process_control_timeout;
     m->context.process_max = context->process_max;
     m->context.log_level = context->log_level;
-    if (before->log_level != now->log_level)
+    if (before->log_level != now->log_level || before->log_limit != now->log_limit)
         (void)crew_each(m->crew, tell_level, now);
     birth_take_room(next->conf);
 }

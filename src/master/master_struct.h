@@ -17,6 +17,7 @@
 #include "master/crew.h"
 #include "master/inspect.h"
 #include "master/keep.h"
+#include "master/journal.h"
 #include "master/master.h"
 #include "master/notify.h"
 #include "master/pid_files.h"
@@ -34,6 +35,7 @@ struct master {
     char *worker_path;
     sd_event *loop;
     struct signals signals;
+    struct journal journal;
     sd_event_source *patience; /* timer: ready at the latest, then gone at the latest */
     sd_event_source *again;    /* more children to reap */
     struct crew *crew;
@@ -45,6 +47,7 @@ struct master {
     struct inherit inherited; /* … its descriptors */
     bool upgraded;            /* we did */
     uint32_t processes;       /* of all pools: context.processes */
+    uint32_t floods;          /* … and context.floods */
     struct {
         sd_event_source *timer; /* a pause after a reload; NULL before the first */
         uint64_t last;          /* monotonic: when the last one began; 0: none did */

@@ -14,6 +14,9 @@
 #include <sys/epoll.h>
 #include "base/clock.h"
 
+/* Between two turns of one output, at least. */
+#define OUTPUT_PAUSE (10 * CLOCK_MSEC)
+
 struct entry {
     sd_event_source *source; /* NULL: free */
     struct gang_watch watch;
@@ -52,17 +55,23 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 
 /*
  * How often a descriptor may fire in a tenth of a second; then it waits for the next.  What does not
- * change as fast keeps nobody busy, and one that floods cannot turn the loop into its own.
+ * change as fast keeps nobody busy, and one that floods cannot turn the loop into its own.  Output has
+ * pauses between its turns instead: the writer goes on meanwhile, and there is more to read at once.
  */
-static void limit_rate(sd_event_source *source, enum gang_watch_kind kind)
+static void limit_rate(sd_event_source *source, const struct gang_watch *w)
 {
     static const unsigned bursts[] = {
         [GANG_WATCH_BELL] = 200, /* scaling waits for it; all rings are read at once */
-        [GANG_WATCH_REPORT] = 20, [GANG_WATCH_CHANNEL] = 20,
-        [GANG_WATCH_OUTPUT] = 5,  [GANG_WATCH_LISTEN] = 50,
+        [GANG_WATCH_REPORT] = 20,
+        [GANG_WATCH_CHANNEL] = 20,
+        [GANG_WATCH_LISTEN] = 50,
     };
 
-    (void)sd_event_source_set_ratelimit(source, 100 * CLOCK_MSEC, bursts[kind]);
+    if (w->kind == GANG_WATCH_OUTPUT)
+        (void)sd_event_source_set_ratelimit(source,
+                                            w->pause > OUTPUT_PAUSE ? w->pause : OUTPUT_PAUSE, 1);
+    else
+        (void)sd_event_source_set_ratelimit(source, 100 * CLOCK_MSEC, bursts[w->kind]);
 }
 
 static int find_entry(struct watch_table *t, int fd, struct entry **ret)
@@ -108,7 +117,10 @@ int watch_table_set(struct watch_table *t, const struct gang_watch *w, watch_fir
     if (e->source != NULL) {
         if (e->watch.kind == w->kind && e->watch.serial == w->serial && e->cookie == cookie) {
             bool same = e->watch.writable == w->writable;
+            bool as_often = e->watch.pause == w->pause;
             e->watch = *w;
+            if (!as_often)
+                limit_rate(e->source, w);
             return same ? 0 : sd_event_source_set_io_events(e->source, events);
         }
         drop(e); /* closed without a word: its watcher's mistake, not this one's loss */
@@ -116,7 +128,7 @@ int watch_table_set(struct watch_table *t, const struct gang_watch *w, watch_fir
     r = sd_event_add_io(t->loop, &e->source, w->fd, events, on_io, e);
     if (r < 0)
         return r;
-    limit_rate(e->source, w->kind);
+    limit_rate(e->source, w);
     e->watch = *w;
     e->fired = fired;
     e->cookie = cookie;

@@ -40,6 +40,7 @@ struct pool_context {
     bool leave_paths;     /* at a stop the sockets go on in the keeper's hands: their paths stay */
     uint32_t process_max; /* workers of all pools together (but status pools); 0: no limit */
     uint32_t *processes;  /* how many there are: the gangs count, nobody else writes; NULL: none */
+    uint32_t *floods;     /* workers whose output floods, likewise; NULL: none */
 };
 
 #endif

@@ -35,6 +35,7 @@ enum frozen_kind {
 #define FROZEN_LEFTOVERS_MAX 64u
 
 /* The beginning of a line, as a worker wrote it: foreign bytes. */
+#define FROZEN_LINE_MAX 4096u
 struct frozen_line {
     uint8_t *data; /* owned by what was read, borrowed in what is written */
     size_t length;

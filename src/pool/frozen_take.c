@@ -10,7 +10,7 @@
 
 static int take_line(const struct settings *s, struct frozen_line *ret, struct error *err)
 {
-    uint8_t text[OUTPUT_LINE_MAX];
+    uint8_t text[FROZEN_LINE_MAX];
     long length = state_read_bytes(s, "line", text, sizeof(text), err);
 
     if (length <= 0)

@@ -188,6 +188,7 @@ struct gang *gang_free(struct gang *g)
 
     if (g == NULL)
         return NULL;
+    gang_lines_close(g);
     for (uint32_t i = 0; i < g->slots; i++) {
         struct worker *w = &g->workers[i];
         struct output output;
@@ -198,7 +199,6 @@ struct gang *gang_free(struct gang *g)
         worker_forget(w, &output);
         output_close(&output, NULL, NULL);
     }
-    gang_hear_close(g);
     watch.fd = g->bell[0];
     if (watch.fd >= 0)
         g->hooks.unwatch(g->hooks.cookie, g, &watch);

@@ -25,7 +25,10 @@
 struct gang;
 struct feed; /* pool/feed.h */
 
+/* Levels of lines that are nobody's by themselves, and are to be written as they are: foreign ones, and
+ * those that a worker of ours has escaped. */
 #define GANG_LINE_PLAIN (-2)
+#define GANG_LINE_CLEAN (-3)
 
 enum gang_watch_kind {
     GANG_WATCH_BELL,
@@ -45,6 +48,8 @@ struct gang_watch {
     uint32_t serial;
     int fd;
     bool writable; /* watch for room to write, besides for something to read */
+    uint64_t
+        pause; /* OUTPUT: once read, leave it alone for so long (usec); 0: as the owner likes */
 };
 
 struct gang_hooks {
@@ -55,8 +60,8 @@ struct gang_hooks {
     /* Called before w->fd is closed.  One that is not watched is ignored. */
     void (*unwatch)(void *cookie, struct gang *g, const struct gang_watch *w);
     /* A line that worker `pid` wrote: raw bytes, not terminated.  `level` is what the worker marked
-     * it with (an enum log_level; gossip), -1 when it did not, or GANG_LINE_PLAIN: do not say who
-     * wrote it. */
+     * it with (an enum log_level; gossip), -1 when it did not, or GANG_LINE_PLAIN or
+     * GANG_LINE_CLEAN: do not say who wrote it. */
     void (*line)(void *cookie, struct gang *g, pid_t pid, int level, const char *line,
                  size_t length);
     /* Something to log about the pool.  The text is fit for a log. */
@@ -147,7 +152,7 @@ void gang_inherit(struct gang *g, struct gang *from);
 void gang_take_paths(struct gang *g, struct gang *from);
 /* What `from` has counted since gang_inherit() or the last call. */
 void gang_inherit_counts(struct gang *g, struct gang *from);
-/* The log level has changed: tell the workers. */
+/* log_level (by now in the context, too) or log_limit has changed: tell the workers. */
 void gang_tell_level(struct gang *g, enum log_level level);
 
 /* Replace every worker that serves now, as if it had reached pm.max_requests. */

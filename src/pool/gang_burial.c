@@ -82,7 +82,7 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
     board_slot_release(g->board, w->slot);
     gang_count_process(g, -1);
     worker_forget(w, &last.output);
-    gang_hear_last_words(g, &last, now);
+    gang_lines_last(g, &last, now);
 
     struct verdict v = verdict_judge(&f);
     count(g, v.sort);

@@ -121,6 +121,7 @@ int gang_scale(struct gang *g, uint32_t max_children, uint64_t now, struct error
 
 void gang_tell_level(struct gang *g, enum log_level level)
 {
+    g->level_changed = true;
     for (uint32_t i = 0; i < g->slots; i++) {
         if (g->workers[i].state != LIFECYCLE_EMPTY && g->workers[i].channel >= 0)
             g->workers[i].level_unsent = (int)level;

@@ -7,12 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+static size_t frozen_length(const struct output *o)
+{
+    size_t held = bytes_held(&o->line);
+
+    return held < FROZEN_LINE_MAX ? held : FROZEN_LINE_MAX;
+}
+
+static bool cuts(const struct output *o)
+{
+    return o->cutting != 0 || bytes_held(&o->line) > FROZEN_LINE_MAX;
+}
+
 static struct frozen_line line_of(const struct output *o)
 {
     return (struct frozen_line){
         /* only read from */
         .data = (uint8_t *)(uintptr_t)bytes_front(&o->line),
-        .length = bytes_held(&o->line),
+        .length = frozen_length(o),
     };
 }
 
@@ -28,7 +40,7 @@ static struct frozen_worker freeze_worker(const struct worker *w)
         .channel = w->channel,
         .output = w->output.fd,
         .line = line_of(&w->output),
-        .cutting = w->output.cutting != 0,
+        .cutting = cuts(&w->output),
         .started = w->started,
         .deadline = w->deadline,
         .drain_unsent = w->drain_unsent,
@@ -65,7 +77,7 @@ static int add_leftover(const struct leftover *l, struct state *to, struct froze
     const struct frozen_leftover f = {.output = l->output.fd,
                                       .pid = l->pid,
                                       .line = line_of(&l->output),
-                                      .cutting = l->output.cutting != 0,
+                                      .cutting = cuts(&l->output),
                                       .slot = l->slot,
                                       .serial = l->serial,
                                       .expires = l->expires};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What comes from workers: the result of their exec, words on the channel, lines on their
- * descriptor 2.  All but the first is gossip from processes of the pool's user: it may be wrong,
- * late, repeated or endless, and costs the master a bounded amount of work each time.
+ * What comes from workers: the result of their exec, words on the channel (and lines: gang_lines.c).
+ * All but the first is gossip from processes of the pool's user: it may be wrong, late, repeated or
+ * endless, and costs the master a bounded amount of work each time.
  */
 #include "pool/gang_struct.h"
 
@@ -11,7 +11,6 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/descriptor.h"
-#include "base/text.h"
 
 /* Words read from one worker in one turn, and boards sent to it. */
 #define TURN 16
@@ -134,8 +133,9 @@ static int send_words(const struct gang *g, struct worker *w)
     int r = 0;
 
     if (w->level_unsent >= 0) {
-        const struct channel_message message = {.word = CHANNEL_LEVEL,
-                                                .number = (uint32_t)w->level_unsent};
+        struct channel_message message = {.word = CHANNEL_LEVEL,
+                                          .number = (uint32_t)w->level_unsent};
+        (void)snprintf(message.name, sizeof(message.name), "%zu", log_get_limit());
         r = channel_send(w->channel, &message, -1) == CHANNEL_FULL ? CHANNEL_FULL : 0;
         if (r == 0)
             w->level_unsent = -1;
@@ -172,115 +172,7 @@ void gang_hear_send(struct gang *g, struct worker *w, uint64_t now)
                               full || (gang_hear_unsent(g, w) && now >= g->feed_again));
 }
 
-/* ---- the output ---- */
-
-struct speaker {
-    struct gang *gang;
-    pid_t pid;
-};
-
-static void take_line(void *cookie, const char *line, size_t length)
-{
-    struct speaker *s = cookie;
-    struct gang *g = s->gang;
-
-    /* A native program writes no marks. */
-    int level = g->pool->kind == CONF_KIND_FASTCGI ? -1 : log_mark_parse(line, length);
-
-    if (level >= 0) {
-        line += LOG_MARK_LENGTH;
-        length -= LOG_MARK_LENGTH;
-    }
-    if (length == 0)
-        return;
-    (void)text_escape_fixed(g->last_words, sizeof(g->last_words), line, length);
-    g->last_speaker = s->pid;
-    if (g->pool->kind == CONF_KIND_FASTCGI && !g->pool->catch_workers_output)
-        return;
-    if (g->pool->kind == CONF_KIND_FASTCGI && !g->pool->decorate_workers_output)
-        level = GANG_LINE_PLAIN;
-    g->hooks.line(g->hooks.cookie, g, s->pid, level, line, length);
-}
-
-void gang_hear_last_words(struct gang *g, const struct leftover *last, uint64_t now)
-{
-    struct speaker s = {.gang = g, .pid = last->pid};
-    struct leftover l = *last;
-    struct gang_watch watch = {
-        .kind = GANG_WATCH_OUTPUT, .slot = l.slot, .serial = l.serial, .fd = l.output.fd};
-
-    if (l.output.fd < 0)
-        return;
-    if (output_read(&l.output, take_line, &s) == OUTPUT_END) {
-        g->hooks.unwatch(g->hooks.cookie, g, &watch);
-        output_close(&l.output, take_line, &s);
-        return;
-    }
-    if (g->leftover_count == GANG_LEFTOVERS) {
-        struct leftover *oldest = &g->leftovers[0];
-        struct gang_watch old = {.kind = GANG_WATCH_OUTPUT,
-                                 .slot = oldest->slot,
-                                 .serial = oldest->serial,
-                                 .fd = oldest->output.fd};
-        struct speaker old_speaker = {.gang = g, .pid = oldest->pid};
-
-        g->hooks.unwatch(g->hooks.cookie, g, &old);
-        output_close(&oldest->output, take_line, &old_speaker);
-        memmove(&g->leftovers[0], &g->leftovers[1], (GANG_LEFTOVERS - 1) * sizeof(g->leftovers[0]));
-        g->leftover_count--;
-    }
-    l.expires = now + GANG_LINGER;
-    g->leftovers[g->leftover_count++] = l;
-}
-
-static void end_leftover(struct gang *g, size_t i)
-{
-    struct leftover *l = &g->leftovers[i];
-    struct speaker s = {.gang = g, .pid = l->pid};
-    struct gang_watch watch = {
-        .kind = GANG_WATCH_OUTPUT, .slot = l->slot, .serial = l->serial, .fd = l->output.fd};
-
-    g->hooks.unwatch(g->hooks.cookie, g, &watch);
-    output_close(&l->output, take_line, &s);
-    g->leftover_count--;
-    memmove(l, l + 1, (g->leftover_count - i) * sizeof(*l));
-}
-
-uint64_t gang_hear_expire(struct gang *g, uint64_t now)
-{
-    while (g->leftover_count > 0 && g->leftovers[0].expires <= now)
-        end_leftover(g, 0); /* they are in the order of their expiry */
-    return g->leftover_count > 0 ? g->leftovers[0].expires : CLOCK_NEVER;
-}
-
-void gang_hear_close(struct gang *g)
-{
-    while (g->leftover_count > 0)
-        end_leftover(g, 0);
-}
-
-static void hear_output(struct gang *g, struct worker *w)
-{
-    struct speaker s = {.gang = g, .pid = w->pid};
-
-    if (w->output.fd < 0 || output_read(&w->output, take_line, &s) != OUTPUT_END)
-        return;
-    gang_hear_unwatch(g, w, GANG_WATCH_OUTPUT, w->output.fd);
-    output_close(&w->output, take_line, &s);
-}
-
-static void hear_leftover(struct gang *g, uint32_t serial)
-{
-    for (size_t i = 0; i < g->leftover_count; i++) {
-        struct speaker s = {.gang = g, .pid = g->leftovers[i].pid};
-
-        if (g->leftovers[i].serial != serial)
-            continue;
-        if (output_read(&g->leftovers[i].output, take_line, &s) == OUTPUT_END)
-            end_leftover(g, i);
-        return;
-    }
-}
+/* ---- all of it ---- */
 
 void gang_ready(struct gang *g, const struct gang_watch *watch, uint64_t now)
 {
@@ -298,7 +190,7 @@ void gang_ready(struct gang *g, const struct gang_watch *watch, uint64_t now)
     if (w == NULL || w->serial != watch->serial || w->state == LIFECYCLE_EMPTY) {
         /* Its worker is gone; only its output may have outlived it. */
         if (watch->kind == GANG_WATCH_OUTPUT)
-            hear_leftover(g, watch->serial);
+            gang_lines_leftover(g, watch->serial, now);
         return;
     }
     switch (watch->kind) {
@@ -314,7 +206,7 @@ void gang_ready(struct gang *g, const struct gang_watch *watch, uint64_t now)
             gang_hear_send(g, w, now);
         break;
     case GANG_WATCH_OUTPUT:
-        hear_output(g, w);
+        gang_lines_worker(g, w, now);
         break;
     }
 }

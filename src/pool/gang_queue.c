@@ -158,7 +158,7 @@ void gang_queue_bury(struct gang *g, struct worker *w, int code, int status, uin
     enum lifecycle_action burial = gang_event(g, w, LIFECYCLE_EXITED, now);
     board_slot_release(g->board, w->slot);
     worker_forget(w, &last.output);
-    gang_hear_last_words(g, &last, now);
+    gang_lines_last(g, &last, now);
     if (burial == LIFECYCLE_DO_BURY_ASKED)
         q->not_before = 0;
     else

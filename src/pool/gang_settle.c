@@ -35,6 +35,8 @@ static int start_one(struct gang *g, struct worker *w, uint64_t now)
     }
     board_slot_set_pid(g->board, w->slot, w->pid);
     gang_native_started(g, w);
+    if (g->level_changed && w->channel >= 0)
+        w->level_unsent = (int)g->context->log_level;
     w->recycle_at = recycle_limit(g->pool->pm_max_requests, serial);
     board_slot_set_ring_at(g->board, w->slot, w->recycle_at);
     w->hold_at = w->hold_from = 0;
@@ -252,7 +254,7 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
         if (throttle_failing(&g->throttle) && gang_serving(g) > 0)
             next = sooner(next, g->next_look);
     }
-    next = sooner(next, gang_hear_expire(g, now));
+    next = sooner(next, gang_lines_settle(g, now));
     gang_publish(g, now);
     return next;
 }

@@ -5,8 +5,8 @@
 /*
  * The inside of a gang, for the files that make it up and nobody else: gang.c (its life),
  * gang_settle.c, gang_stock.c (what the policy is to know), gang_queue.c (what waits, and the
- * shedder), gang_hearing.c (what comes from workers), gang_burial.c (their deaths), gang_card.c
- * (what is published).
+ * shedder), gang_hearing.c (what comes from workers), gang_lines.c (what they write), gang_burial.c (their
+ * deaths), gang_card.c (what is published).
  */
 
 #include "pool/feed.h"
@@ -32,6 +32,9 @@ struct leftover {
     uint32_t slot, serial;
     uint64_t expires;
 };
+
+/* Between two looks at what one worker has written. */
+#define GANG_LINES_PAUSE UINT64_C(10000)
 
 /* While it empties its sockets: how often to look.  The first look comes as late, for a client that
  * found a path just before it went. */
@@ -66,9 +69,10 @@ struct gang {
     int bell[2];
     struct ports ports;
     struct plan plan;
-    bool planned; /* plan is filled */
-    bool opened;  /* sockets are bound, workers may be started */
-    bool failed;  /* cannot run; opened is false */
+    bool planned;       /* plan is filled */
+    bool level_changed; /* since then: every new worker is told */
+    bool opened;        /* sockets are bound, workers may be started */
+    bool failed;        /* cannot run; opened is false */
     bool stopping;
     bool ports_closed;     /* while stopping: nobody serves them any more */
     bool retiring;         /* stopping, and there is no hurry */
@@ -100,6 +104,8 @@ struct gang {
     uint64_t failed_at; /* monotonic: the last failure; only a later start can prove anything */
     struct leftover leftovers[GANG_LEFTOVERS];
     size_t leftover_count;
+    uint64_t
+        lines_due; /* when lines that were held back are to be said; CLOCK_NEVER: there are none */
     struct feed *feed; /* boards for status workers; borrowed, NULL: none */
     struct gang_queue queue;
     struct window window;         /* of how many were needed at once */
@@ -145,14 +151,18 @@ void gang_hear_unwatch(struct gang *g, const struct worker *w, enum gang_watch_k
 void gang_hear_report(struct gang *g, struct worker *w, uint64_t now);
 /* Read its words, a bounded number. */
 void gang_hear_words(struct gang *g, struct worker *w, uint64_t now);
-/* Read what is left of a dead worker's output, and keep the rest for later. */
-void gang_hear_last_words(struct gang *g, const struct leftover *last, uint64_t now);
-/* Give up outputs whose time has come; the next such time. */
-uint64_t gang_hear_expire(struct gang *g, uint64_t now);
-void gang_hear_close(struct gang *g);
 /* Whether there are words or boards that `w` has not been sent; send them, or begin to. */
 bool gang_hear_unsent(const struct gang *g, const struct worker *w);
 void gang_hear_send(struct gang *g, struct worker *w, uint64_t now);
+
+/* What a worker has written; what one that is gone had, and the rest of it for later. */
+void gang_lines_worker(struct gang *g, struct worker *w, uint64_t now);
+void gang_lines_last(struct gang *g, const struct leftover *last, uint64_t now);
+void gang_lines_leftover(struct gang *g, uint32_t serial, uint64_t now);
+/* Give up outputs whose time has come, and say what was held back.  When to call again. */
+uint64_t gang_lines_settle(struct gang *g, uint64_t now);
+/* No output of the gang is read again.  Those of its workers are left open. */
+void gang_lines_close(struct gang *g);
 
 /* Does the board say that the worker in `slot` served?  Gossip. */
 bool gang_slot_served(const struct gang *g, uint32_t slot);

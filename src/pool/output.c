@@ -7,11 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/descriptor.h"
+#include "base/log.h"
+
+/* Less than this in one turn is no flood, however small the pipe is. */
+#define FLOOD_LEAST 4096u
+
+static const struct pace_law law = {.burst = OUTPUT_BURST, .per_second = OUTPUT_LINES};
 
 void output_init(struct output *o)
 {
-    o->fd = -1;
-    o->cutting = 0;
+    *o = (struct output){.fd = -1};
     bytes_init(&o->line, OUTPUT_LINE_MAX + 4);
 }
 
@@ -33,19 +38,20 @@ int output_open(struct output *o, int *ret_write, struct error *err)
     return 0;
 }
 
-static void give_line(struct output *o, output_line *give, void *cookie)
+static void give_line(struct output *o, bool held, output_line *give, void *cookie)
 {
     if (o->cutting)
         (void)bytes_append(&o->line, "...", 3);
-    give(cookie, (const char *)bytes_front(&o->line), bytes_held(&o->line));
+    give(cookie, (const char *)bytes_front(&o->line), bytes_held(&o->line), held);
     bytes_clear(&o->line); /* thousands of quiet workers hold no memory */
     o->cutting = 0;
 }
 
 static void keep(struct output *o, const char *data, size_t length)
 {
+    size_t most = log_get_limit() < OUTPUT_LINE_MAX ? log_get_limit() : OUTPUT_LINE_MAX;
     size_t held = bytes_held(&o->line);
-    size_t room = held < OUTPUT_LINE_MAX ? OUTPUT_LINE_MAX - held : 0;
+    size_t room = held < most ? most - held : 0;
 
     if (length > room) {
         length = room;
@@ -55,44 +61,110 @@ static void keep(struct output *o, const char *data, size_t length)
         o->cutting = 1; /* no memory: the line is short, the worker goes on */
 }
 
-static void split(struct output *o, const char *data, size_t length, output_line *give,
-                  void *cookie)
+/* Newlines, eight bytes at a time: a flood is counted faster than it is written. */
+static uint64_t count_lines(const char *data, size_t length)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), lows = UINT64_C(0x7f7f7f7f7f7f7f7f);
+    uint64_t lines = 0;
+
+    for (; length >= 8; data += 8, length -= 8) {
+        uint64_t word;
+
+        memcpy(&word, data, 8);
+        word ^= ones * '\n'; /* a newline is 0 now; whatever is not gets its highest bit */
+        word = ((word & lows) + lows) | word | lows;
+        lines += ((~word >> 7) * ones) >> 56;
+    }
+    for (; length > 0; data++, length--)
+        lines += *data == '\n';
+    return lines;
+}
+
+/* The line that ends at `newline` may not pass, and so may none of those behind it: they are counted,
+ * and the last one is looked at.  How many bytes that took. */
+static size_t skip(struct output *o, uint64_t now, const char *data, const char *newline,
+                   size_t length, output_line *give, void *cookie)
+{
+    const char *last = memrchr(data, '\n', length);
+    const char *begin = data;
+
+    if (last != newline) {
+        const char *before = memrchr(data, '\n', (size_t)(last - data));
+
+        pace_hold(&o->pace, count_lines(newline + 1, (size_t)(last - newline)), now);
+        bytes_clear(&o->line);
+        o->cutting = 0;
+        begin = before + 1;
+    }
+    keep(o, begin, (size_t)(last - begin));
+    give_line(o, true, give, cookie);
+    return (size_t)(last + 1 - data);
+}
+
+static void split(struct output *o, uint64_t now, const char *data, size_t length,
+                  output_line *give, void *cookie)
 {
     while (length > 0) {
         const char *newline = memchr(data, '\n', length);
-        size_t part = newline == NULL ? length : (size_t)(newline - data);
+        size_t part;
 
-        keep(o, data, part);
-        if (newline == NULL)
+        if (newline == NULL) {
+            keep(o, data, length);
             return;
-        give_line(o, give, cookie);
-        data += part + 1;
-        length -= part + 1;
+        }
+        if (pace_pass(&o->pace, &law, now)) {
+            part = (size_t)(newline - data);
+            keep(o, data, part);
+            give_line(o, false, give, cookie);
+            part++;
+        } else
+            part = skip(o, now, data, newline, length, give, cookie);
+        data += part;
+        length -= part;
     }
 }
 
-int output_read(struct output *o, output_line *give, void *cookie)
+/* A full pipe, or nearly: its worker waits, or is about to. */
+static bool is_flood(const struct output *o, size_t done)
 {
-    char chunk[16384];
+    int size;
 
-    for (size_t done = 0; done < OUTPUT_TURN;) {
+    return done >= FLOOD_LEAST &&
+           (done >= 65536 || ((size = fcntl(o->fd, F_GETPIPE_SZ)) > 0 && done >= (size_t)size / 2));
+}
+
+int output_read(struct output *o, uint64_t now, output_line *give, void *cookie)
+{
+    static char chunk[65536];
+    size_t done = 0;
+    int outcome = OUTPUT_MORE;
+
+    while (done < OUTPUT_TURN) {
         ssize_t n = read(o->fd, chunk, sizeof(chunk));
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && errno == EAGAIN)
-            return OUTPUT_MORE;
-        if (n <= 0)
-            return OUTPUT_END;
-        split(o, chunk, (size_t)n, give, cookie);
+        if (n <= 0) {
+            outcome = n < 0 && errno == EAGAIN ? OUTPUT_MORE : OUTPUT_END;
+            break;
+        }
+        split(o, now, chunk, (size_t)n, give, cookie);
         done += (size_t)n;
     }
-    return OUTPUT_MORE;
+    o->flooding = is_flood(o, done);
+    return outcome;
+}
+
+void output_enlarge(struct output *o, bool large)
+{
+    if (o->fd >= 0 && large != o->enlarged &&
+        fcntl(o->fd, F_SETPIPE_SZ, large ? OUTPUT_TURN : 65536) > 0)
+        o->enlarged = large;
 }
 
 void output_close(struct output *o, output_line *give, void *cookie)
 {
     if (bytes_held(&o->line) > 0 && give != NULL)
-        give_line(o, give, cookie);
+        give_line(o, o->pace.begun && o->pace.credit == 0, give, cookie);
     bytes_clear(&o->line);
     o->cutting = 0;
     descriptor_close(&o->fd);

@@ -56,6 +56,7 @@ static int add_numbers(struct settings *s, const struct conf_pool *p,
         {"decorate_workers_output", p->decorate_workers_output},
         {"process_dumpable", p->process_dumpable},
         {"log_level", context->log_level},
+        {"log_limit", log_get_limit()},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -4,6 +4,7 @@
  * two is not mistaken for rubbish, and a log line is the program's line.
  */
 
+#include <inttypes.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -14,34 +15,65 @@
 #include "serve/worker.h"
 #include "wire/record.h"
 
-#define LINES_PER_SECOND 50
-#define LOGGED_MAX 512 /* bytes of one line that go to the log */
+#define LOGGED_MAX (STREAMS_LINE_MAX * 4 + 4) /* a line escaped; log_limit cuts it earlier */
 
-static void log_line(struct request *r, const char *text)
+static const struct pace_law law = {.burst = DIAGNOSTICS_BURST, .per_second = DIAGNOSTICS_LINES};
+
+void diagnostics_flush(struct worker *w, uint64_t now)
 {
-    struct worker *w = r->worker;
-    unsigned held;
+    uint64_t lines;
 
-    if (!log_limit_pass(&w->chatter, clock_monotonic(), LINES_PER_SECOND, &held))
+    if (pace_due(&w->chatter) > now)
         return;
-    if (held > 0)
-        log_write(LOG_LEVEL_NOTICE, w->options.pool, "%u lines of programs' stderr suppressed",
-                  held);
-    if (w->options.decorate_workers_output)
-        log_write(LOG_LEVEL_NOTICE, w->options.pool, "%s said into stderr: \"%s\"", r->label, text);
-    else
-        log_write(LOG_LEVEL_NOTICE, w->options.pool, "%s", text);
+    lines = pace_take(&w->chatter);
+    log_write(LOG_LEVEL_WARNING, w->options.pool,
+              "%" PRIu64 " line%s that programs wrote to stderr suppressed (they may write %u a "
+              "second)",
+              lines, lines == 1 ? "" : "s", DIAGNOSTICS_LINES);
 }
 
-/* One line without its newline; appended, escaped and with one, to `out`. */
-static void emit(struct request *r, struct bytes *out, const void *data, size_t length)
+/* `cut`: there is more of it, which is not logged. */
+static void log_line(struct request *r, const void *data, size_t length, bool cut)
 {
-    char text[LOGGED_MAX + 1];
+    static char text[LOGGED_MAX];
+    struct worker *w = r->worker;
+    const struct log_about about = {.pool = w->options.pool, .plain = true};
+    const char *dots = cut ? "..." : "";
+    uint64_t now = clock_monotonic();
+    size_t most = log_get_limit() < sizeof text - 1 ? log_get_limit() : sizeof text - 1;
 
-    (void)text_escape(out, data, length, (size_t)STREAMS_LINE_MAX * 4);
-    (void)bytes_append(out, "\n", 1);
-    if (r->worker->options.catch_workers_output)
-        log_line(r, text_escape_fixed(text, sizeof text, data, length));
+    if (length == 0 || log_get_level() < LOG_LEVEL_WARNING)
+        return;
+    diagnostics_flush(w, now);
+    if (!pace_pass(&w->chatter, &law, now)) {
+        worker_alarm(w, pace_due(&w->chatter));
+        return;
+    }
+    (void)text_escape_fixed(text, most + 1, data, length);
+    if (w->options.decorate_workers_output)
+        log_write(LOG_LEVEL_WARNING, w->options.pool, "%s said into stderr: \"%s%s\"", r->label,
+                  text, dots);
+    else
+        log_write_about(LOG_LEVEL_WARNING, &about, "%s%s", text, dots);
+}
+
+/* Whether the client is there, and takes what it is sent. */
+static bool client_takes(const struct request *r)
+{
+    return r->connection != NULL && !output_full(&r->connection->output) && r->fate != REQUEST_GONE;
+}
+
+/* One line without its newline; appended, escaped and with one, to `out`.  `cut`: the next piece is of
+ * the same line. */
+static void emit(struct request *r, struct bytes *out, const void *data, size_t length, bool cut)
+{
+    if (client_takes(r)) {
+        (void)text_escape(out, data, length, (size_t)STREAMS_LINE_MAX * 4);
+        (void)bytes_append(out, "\n", 1);
+    }
+    if (r->worker->options.catch_workers_output && !r->line_goes_on)
+        log_line(r, data, length, cut);
+    r->line_goes_on = cut;
 }
 
 static void send_lines(struct request *r, struct bytes *lines)
@@ -50,7 +82,7 @@ static void send_lines(struct request *r, struct bytes *lines)
 
     if (bytes_held(lines) == 0)
         return;
-    if (c != NULL && !output_full(&c->output) && r->fate != REQUEST_GONE) {
+    if (client_takes(r)) {
         if (output_stream(&c->output, FCGI_STDERR, r->id, bytes_front(lines), bytes_held(lines)) ==
             0)
             r->wrote_stderr = true;
@@ -76,7 +108,7 @@ void diagnostics_take(struct request *r, const void *data, size_t length)
             part = (size_t)(end - at);
         at += part;
         if (newline != NULL || bytes_room(&r->line) == 0) {
-            emit(r, lines, bytes_front(&r->line), bytes_held(&r->line));
+            emit(r, lines, bytes_front(&r->line), bytes_held(&r->line), newline == NULL);
             bytes_consume(&r->line, bytes_held(&r->line));
         }
         if (newline != NULL)
@@ -91,7 +123,7 @@ void diagnostics_end(struct request *r)
 
     if (bytes_held(&r->line) == 0)
         return;
-    emit(r, lines, bytes_front(&r->line), bytes_held(&r->line));
+    emit(r, lines, bytes_front(&r->line), bytes_held(&r->line), false);
     bytes_clear(&r->line);
     send_lines(r, lines);
 }

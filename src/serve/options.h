@@ -43,7 +43,7 @@ struct options {
     bool process_dumpable;
     bool has_core_limit;
     rlim_t core_limit; /* for the programs */
-    uint64_t log_level;
+    uint64_t log_level, log_limit;
 };
 
 /* 0 with *ret owned by the caller, or negative with err naming the setting. */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "host/handover.h"
 #include "serve/orders.h"
 #include "serve/status.h"
@@ -33,6 +34,8 @@ static void renew(struct worker *w, int descriptor)
 
 static void obey(struct worker *w, struct channel_message *m, int descriptor)
 {
+    uint64_t limit;
+
     m->name[sizeof m->name - 1] = '\0';
     switch (m->word) {
     case CHANNEL_DRAIN:
@@ -48,6 +51,8 @@ static void obey(struct worker *w, struct channel_message *m, int descriptor)
     case CHANNEL_LEVEL:
         if (m->number <= LOG_LEVEL_DEBUG)
             log_set_level((enum log_level)m->number);
+        if (number_parse(m->name, SIZE_MAX, &limit) == 0)
+            log_set_limit(limit);
         break;
     case CHANNEL_SETTINGS:
         if (descriptor >= 0)

@@ -79,7 +79,8 @@ struct request {
     bool holding;       /* the response waits for the body (holdback.h), in `held` */
     struct bytes held;
 
-    struct bytes line;         /* of stderr, not yet complete */
+    struct bytes line;         /* of stderr, not yet complete … */
+    bool line_goes_on;         /* … and its beginning was given out already */
     bool wrote_stderr;         /* an FCGI_STDERR record was sent */
     struct bytes answer;       /* of our own, not yet handed on */
     unsigned status;           /* of the response */

@@ -17,6 +17,7 @@
 #include "host/handover.h"
 #include "host/process.h"
 #include "serve/connection.h"
+#include "serve/diagnostics.h"
 #include "serve/listener.h"
 #include "serve/orders.h"
 #include "serve/patience.h"
@@ -37,6 +38,8 @@ static uint64_t earliest(const struct worker *w)
     uint64_t when = w->leave_by;
     uint64_t t = listener_deadline(w);
 
+    when = t < when ? t : when;
+    t = pace_due(&w->chatter);
     when = t < when ? t : when;
     if (w->strangers && w->sweep_at < when)
         when = w->sweep_at;
@@ -64,6 +67,7 @@ static int on_alarm(sd_event_source *s, uint64_t usec, void *userdata)
     if (w->leave_by <= now)
         w->quit = true;
     listener_expire(w, now);
+    diagnostics_flush(w, now);
     if (w->strangers && w->sweep_at <= now)
         strangers_sweep(w);
     for (struct connection *c = w->connections; c != NULL; c = c->next) {
@@ -145,11 +149,17 @@ void worker_leave(struct worker *w, uint64_t deadline)
         connection_leave(c);
 }
 
+static void set_log(const struct options *o)
+{
+    if (o->log_level <= LOG_LEVEL_DEBUG)
+        log_set_level((enum log_level)o->log_level);
+    log_set_limit(o->log_limit);
+}
+
 void worker_renew(struct worker *w, const struct settings *settings)
 {
     options_renew(&w->options, settings);
-    if (w->options.log_level <= LOG_LEVEL_DEBUG)
-        log_set_level((enum log_level)w->options.log_level);
+    set_log(&w->options);
     if (payload_room(&w->options) > w->payload.maximum)
         w->payload.maximum = payload_room(&w->options);
     worker_alarm(w, clock_monotonic()); /* every deadline is looked at anew */
@@ -276,8 +286,7 @@ static int prepare(struct worker *w, char **argv, struct error *err)
         process_undumpable();
     if (strcmp(argv[1], w->options.pool) != 0 || number_parse(argv[2], UINT32_MAX, &slot) < 0)
         return error_set(err, EINVAL, "the arguments do not fit the settings");
-    if (w->options.log_level <= LOG_LEVEL_DEBUG)
-        log_set_level((enum log_level)w->options.log_level);
+    set_log(&w->options);
     r = board_attach(&w->board, fd, (uint32_t)slot, err);
     descriptor_close(&fd);
     if (r < 0)

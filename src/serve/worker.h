@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 #include "base/log.h"
+#include "base/pace.h"
 #include "board/board.h"
 #include "serve/options.h"
 
@@ -63,7 +64,7 @@ struct worker {
     unsigned base_descriptors;     /* open when nothing is in hand */
     struct log_limit illegal;      /* for lines that a peer can cause at will */
     struct log_limit refused;      /* for refused requests */
-    struct log_limit chatter;      /* for what programs write to stderr */
+    struct pace chatter;           /* of what programs write to stderr */
     uint8_t buffer[WORKER_BUFFER]; /* bytes on their way, never kept over a round of the loop */
     struct bytes payload;          /* as above */
 };

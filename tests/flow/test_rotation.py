@@ -95,7 +95,7 @@ def test_C87_rotation_loses_no_line(web, how):
     found = re.findall(r"line-w\d-\d+-", text)
     assert sorted(found) == sorted(sent), f"{len(sent)} requests, {len(found)} lines"
     # Each is a whole line, with its pool, in one of the files.
-    whole = re.findall(r'^\[[^\]]+\] NOTICE: \[pool (w\d)\] worker \d+: .* "(line-(w\d)-\d+-)"$', text, re.M)
+    whole = re.findall(r'^\[[^\]]+\] WARNING: \[pool (w\d)\] worker \d+: .* "(line-(w\d)-\d+-)"$', text, re.M)
     assert len(whole) == len(sent) and all(a == b for a, _, b in whole), text[:2000]
     assert len(list((web.base / "logs").iterdir())) == rotations + 1
 

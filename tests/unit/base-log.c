@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 #include "base/log.h"
@@ -42,7 +44,7 @@ static int to_file(void **unused)
     (void)unused;
     log_set_level(LOG_LEVEL_NOTICE);
     log_set_limit(LOG_LIMIT_DEFAULT);
-    assert_int_equal(log_open(LOG_TARGET_FILE, path, 0, &err), 0);
+    assert_int_equal(log_open(LOG_TARGET_FILE, path, &err), 0);
     (void)taken();
     return 0;
 }
@@ -169,7 +171,7 @@ static void test_a_full_pipe_drops_counts_and_tells(void **unused)
 
     (void)unused;
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-    assert_int_equal(log_open(LOG_TARGET_STDERR, NULL, 0, NULL), 0);
+    assert_int_equal(log_open(LOG_TARGET_STDERR, NULL, NULL), 0);
     assert_true(dup2(fds[1], 2) == 2);
     for (unsigned i = 0; i < 3000; i++) /* far more than 64 KiB: a blocking write would hang here */
         log_write(LOG_LEVEL_NOTICE, NULL, "line %u %s", i, "........................");
@@ -215,7 +217,7 @@ static void test_journal(void **unused)
     (void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
                    (unsigned long long)st.st_ino);
     setenv("JOURNAL_STREAM", stream, 1);
-    log_open(LOG_TARGET_STDERR, NULL, 0, NULL);
+    log_open(LOG_TARGET_STDERR, NULL, NULL);
     assert_true(dup2(fd, 2) == 2);
     log_write(LOG_LEVEL_WARNING, "git", "to the journal");
     setenv("JOURNAL_STREAM", "1:2", 1);
@@ -234,7 +236,6 @@ static void test_open_failures_keep_the_old_target(void **unused)
     } rows[] = {
         {"/missing/log", "No such file"},
         {"/link", "symbolic link"},
-        {"/fifo", ""},
         {"", "Is a directory"},
     };
     char other[128];
@@ -243,21 +244,17 @@ static void test_open_failures_keep_the_old_target(void **unused)
     (void)unused;
     (void)snprintf(other, sizeof(other), "%s/link", folder);
     assert_int_equal(symlink(path, other), 0);
-    (void)snprintf(other, sizeof(other), "%s/fifo", folder);
-    assert_int_equal(mkfifo(other, 0600), 0);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         (void)snprintf(other, sizeof(other), "%s%s", folder, rows[i].name);
-        assert_true(log_open(LOG_TARGET_FILE, other, 0, &err) < 0);
+        assert_true(log_open(LOG_TARGET_FILE, other, &err) < 0);
         assert_non_null(strstr(err.text, other));
         assert_non_null(strstr(err.text, rows[i].says));
         log_write(LOG_LEVEL_NOTICE, NULL, "still here");
         assert_true(text_ends(taken(), "still here\n"));
     }
-    assert_true(log_open(LOG_TARGET_FILE, "", 0, &err) < 0);
-    assert_true(log_open(LOG_TARGET_FILE, NULL, 0, &err) < 0);
+    assert_true(log_open(LOG_TARGET_FILE, "", &err) < 0);
+    assert_true(log_open(LOG_TARGET_FILE, NULL, &err) < 0);
     (void)snprintf(other, sizeof(other), "%s/link", folder);
-    unlink(other);
-    (void)snprintf(other, sizeof(other), "%s/fifo", folder);
     unlink(other);
 }
 
@@ -293,7 +290,7 @@ static void test_standard_streams_by_name(void **unused)
     int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
 
     (void)unused;
-    assert_int_equal(log_open(LOG_TARGET_FILE, "/dev/stderr", 0, NULL), 0);
+    assert_int_equal(log_open(LOG_TARGET_FILE, "/dev/stderr", NULL), 0);
     dup2(fd, 2);
     log_write(LOG_LEVEL_NOTICE, NULL, "by name");
     dup2(saved, 2);
@@ -307,14 +304,14 @@ static void test_closed_stderr_is_harmless(void **unused)
     int saved = dup(2);
 
     (void)unused;
-    assert_int_equal(log_open(LOG_TARGET_STDERR, NULL, 0, NULL), 0);
+    assert_int_equal(log_open(LOG_TARGET_STDERR, NULL, NULL), 0);
     close(2);
     errno = E2BIG;
     log_write(LOG_LEVEL_NOTICE, NULL, "to nobody");
     assert_int_equal(errno, E2BIG);
+    assert_int_equal(log_open(LOG_TARGET_FILE, path, NULL), 0);
     dup2(saved, 2);
     close(saved);
-    assert_int_equal(log_open(LOG_TARGET_FILE, path, 0, NULL), 0);
     log_write(LOG_LEVEL_NOTICE, NULL, "back");
     assert_non_null(strstr(taken(), "WARNING: 1 line dropped\n"));
 }
@@ -346,6 +343,172 @@ static void test_limit(void **unused)
     assert_int_equal(held, 0);
     assert_int_equal(log_limit_pass(&limit, 3, 10, NULL), 1); /* a clock that went back */
     assert_int_equal(log_limit_pass(&limit, 3, 0, &held), 0);
+}
+
+/* A pipe that is full: what comes is kept, the oldest dropped, and all of it told in order. */
+static void test_spool(void **unused)
+{
+    int saved = dup(2);
+    int fds[2];
+    unsigned number = 0, next = 0, dropped = 0, lines = 0;
+    char *rest, *end;
+    ssize_t n;
+
+    (void)unused;
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    assert_int_equal(log_open(LOG_TARGET_STDERR, NULL, NULL), 0);
+    assert_true(dup2(fds[1], 2) == 2);
+    log_set_spool(20000);
+    while (!log_waits()) {
+        log_write(LOG_LEVEL_NOTICE, NULL, "line %u %s", number++, "........................");
+        assert_true(number < 5000);
+    }
+    for (unsigned i = 0; i < 100; i++) /* some are kept */
+        log_write(LOG_LEVEL_NOTICE, NULL, "line %u %s", number++, "........................");
+    assert_false(log_flush());
+    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+    for (unsigned round = 0; round < 2; round++) { /* first none are dropped, then some are */
+        for (unsigned i = 0; round == 1 && i < 3000; i++)
+            log_write(LOG_LEVEL_NOTICE, NULL, "line %u %s", number++, "........................");
+        assert_true(log_waits());
+        size_t got = 0;
+        do {
+            while ((n = read(fds[0], text + got, sizeof(text) - 1 - got)) > 0)
+                got += (size_t)n;
+        } while (!log_flush());
+        while ((n = read(fds[0], text + got, sizeof(text) - 1 - got)) > 0)
+            got += (size_t)n;
+        text[got] = '\0';
+        assert_false(log_waits());
+        for (rest = text; *rest != '\0'; rest = end + 1) {
+            unsigned this = 0;
+
+            end = strchr(rest, '\n');
+            assert_non_null(end);
+            *end = '\0';
+            char *body = strstr(rest, ": ") + 2;
+            if (sscanf(body, "line %u", &this) == 1) {
+                assert_int_equal(this, next);
+                next++;
+                lines++;
+                continue;
+            }
+            assert_int_equal(sscanf(body, "%u lines dropped", &dropped), 1);
+            assert_int_equal(round, 1);
+            next += dropped; /* exactly where they are missing */
+        }
+        assert_int_equal(next, number);
+        assert_int_equal(dropped > 0, round == 1);
+    }
+    assert_int_equal(lines + dropped, number);
+    log_set_spool(0);
+    dup2(saved, 2);
+    close(saved);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void test_plain_lines(void **unused)
+{
+    const struct log_about about = {.pool = "git", .worker = 7, .plain = true};
+    const struct log_about decorated = {.pool = "git", .worker = 7};
+
+    (void)unused;
+    log_write_about(LOG_LEVEL_WARNING, &about, "%s", "as it is\033");
+    assert_string_equal(taken(), "as it is?\n");
+    log_write_about(LOG_LEVEL_WARNING, &decorated, "%s", "so");
+    assert_true(text_ends(taken(), "] WARNING: [pool git] so\n"));
+    assert_true(log_mark_plain("{4}x") && !log_mark_plain("<4>x"));
+    assert_int_equal(log_mark_parse("{4}x", 4), LOG_LEVEL_WARNING);
+    assert_int_equal(log_mark_parse("{4>x", 4), -1);
+}
+
+/* ---- the journal ---- */
+
+static int journal_bind(const char *socket_path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    assert_true(fd >= 0);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static const char *entry(int fd)
+{
+    ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+
+    assert_true(n >= 0);
+    text[n] = '\0';
+    return text;
+}
+
+/* What the fields of an entry are, and what becomes of lines while nobody listens. */
+static void test_journal_entries(void **unused)
+{
+    const struct log_about about = {.pool = "git", .worker = 4711};
+    char socket_path[80], big[3000];
+    int saved = dup(2);
+    int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    int fd;
+
+    (void)unused;
+    (void)snprintf(socket_path, sizeof(socket_path), "%s/journal", folder);
+    log_set_ident("ganger-\n\"x", 3 << 3);
+    assert_int_equal(log_open(LOG_TARGET_JOURNAL, socket_path, NULL), 0);
+    assert_true(dup2(file, 2) == 2);
+    log_write(LOG_LEVEL_ERROR, "git", "nobody listens");
+    assert_true(text_ends(taken(), "] ERROR: [pool git] nobody listens\n"));
+    fd = journal_bind(socket_path);
+    for (unsigned i = 0; i < 2000; i++) { /* it is looked for some times a second */
+        log_write(LOG_LEVEL_WARNING, "git", "one\ntwo");
+        if (*taken() == '\0')
+            break;
+        usleep(10000);
+    }
+    assert_string_equal(entry(fd), "PRIORITY=4\nSYSLOG_IDENTIFIER=ganger-\\x0a\"x\n"
+                                   "SYSLOG_FACILITY=3\nPOOL=git\nMESSAGE=[pool git] one?two\n");
+    log_set_ident("ganger", 3 << 3);
+    log_write_about(LOG_LEVEL_NOTICE, &about, "worker %d: x", 4711);
+    assert_string_equal(entry(fd), "PRIORITY=5\nSYSLOG_IDENTIFIER=ganger\nSYSLOG_FACILITY=3\n"
+                                   "POOL=git\nWORKER_PID=4711\n"
+                                   "MESSAGE=[pool git] worker 4711: x\n");
+    memset(big, 'x', sizeof(big) - 1);
+    big[sizeof(big) - 1] = '\0';
+    log_write(LOG_LEVEL_ALERT, NULL, "%s", big);
+    assert_true(text_starts(entry(fd), "PRIORITY=1\n"));
+    assert_true(text_ends(text, "xx...\n"));
+    assert_int_equal(strlen(strstr(text, "MESSAGE=") + 8), LOG_LIMIT_DEFAULT + 1);
+    /* it does not read, then it does */
+    log_set_spool(20000);
+    unsigned sent = 0, got = 0;
+    while (!log_waits() && sent < 100000)
+        log_write(LOG_LEVEL_NOTICE, NULL, "number %u", sent++);
+    assert_true(log_waits());
+    log_write(LOG_LEVEL_NOTICE, NULL, "number %u", sent++);
+    do {
+        ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+        if (n > 0) {
+            char want[32];
+            text[n] = '\0';
+            (void)snprintf(want, sizeof(want), "MESSAGE=number %u\n", got++);
+            assert_true(text_ends(text, want));
+        }
+        (void)log_flush();
+    } while (got < sent);
+    assert_false(log_waits());
+    /* gone, and the journal is another one when it is back */
+    close(fd);
+    unlink(socket_path);
+    log_write(LOG_LEVEL_NOTICE, NULL, "gone");
+    assert_true(text_ends(taken(), "NOTICE: gone\n"));
+    log_set_spool(0);
+    assert_int_equal(log_open(LOG_TARGET_FILE, path, NULL), 0);
+    dup2(saved, 2);
+    close(saved);
+    close(file);
 }
 
 /* Last: there is no way back from being a worker. */
@@ -380,6 +543,9 @@ int main(void)
         cmocka_unit_test_setup(test_reopen, to_file),
         cmocka_unit_test_setup(test_standard_streams_by_name, to_file),
         cmocka_unit_test_setup(test_closed_stderr_is_harmless, to_file),
+        cmocka_unit_test_setup(test_spool, to_file),
+        cmocka_unit_test_setup(test_plain_lines, to_file),
+        cmocka_unit_test_setup(test_journal_entries, to_file),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_limit),
         cmocka_unit_test_setup(test_worker_marks, to_file),
