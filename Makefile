@@ -48,7 +48,7 @@ pool_SRC := $(call room,pool, \
 	change check emergency feed frozen frozen_fields frozen_take gang gang_burial gang_card gang_change gang_freeze gang_hearing gang_lines gang_native gang_queue gang_settle gang_stock gang_thaw lifecycle \
 	output native overload plan policy ports recycle throttle verdict window worker)
 report_SRC := $(call room,report, \
-	accept field field_pool field_worker html html_cells json openmetrics pen query rate ready report rows summary text)
+	accept field field_pool field_worker html html_cells json openmetrics pen query rate ready report rows scan summary text)
 master_SRC := $(call room,master, \
 	birth control control_link crew crew_count crew_orders crew_place crew_progress crew_retry crew_thaw inspect journal keep loop master master_adopt master_duty master_orders master_reload master_upgrade notify orders pid_files reap receive runtime_folder signals voice \
 	upgrade upgrade_state watch_table)
@@ -56,7 +56,8 @@ serve_SRC := $(call room,serve, \
 	body brief connection crowd diagnostics holdback intake launch listener options orders output \
 	patience program request script shed status strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
-	argument bench bench_options exchange head histogram load load_link order place request request_options source status table tally tally_print timing trace variables)
+	argument bench bench_options exchange head histogram load load_link order place request request_options source status table tally tally_print timing trace variables \
+	cells columns figures interrupts sampler top top_columns top_columns_order top_head top_help top_model top_paint top_screen top_screen_draw top_view)
 # The preloaded library, outside of the floors.
 shim_SRC := $(call room,shim, \
 	accept close count drain hold marks next process shim signals sleep wait)

@@ -82,6 +82,39 @@ static int run_status(const char *directory, int argc, char **argv)
     return ctl_status(&o);
 }
 
+/* ---- top ---- */
+
+static int run_top(const char *directory, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"delay", required_argument, NULL, 'd'},
+        {"runtime-directory", required_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    struct ctl_top_options o = {.directory = directory};
+    for (int c; (c = getopt_long(argc, argv, "d:r:h", longs, NULL)) != -1;) {
+        switch (c) {
+        case 'd':
+            if (argument_duration(&o.interval, "-d", optarg) != 0)
+                return CTL_USAGE;
+            break;
+        case 'r':
+            o.directory = optarg;
+            break;
+        case 'h':
+            fputs(usage_text, stdout);
+            return CTL_OK;
+        default:
+            return argument_hint();
+        }
+    }
+    if (argc - optind > 1)
+        return argument_wrong("top takes one pool; what is \"", argv[optind + 1], "\"?");
+    o.pool = argv[optind];
+    return ctl_top(&o);
+}
+
 /* ---- orders ---- */
 
 #define ORDER_WORDS 3 /* "scale POOL NUMBER" */
@@ -189,6 +222,8 @@ int main(int argc, char **argv)
     optind = 0; /* start anew, behind the subcommand */
     if (strcmp(word, "status") == 0)
         return run_status(directory, argc, argv);
+    if (strcmp(word, "top") == 0)
+        return run_top(directory, argc, argv);
     if (strcmp(word, "request") == 0)
         return request_options_run(argc, argv);
     if (strcmp(word, "bench") == 0)

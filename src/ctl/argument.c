@@ -11,12 +11,12 @@
 
 enum { COUNT_MAX = 1000000 };
 
-static const char *const subcommands[] = {"status", "request", "reload", "restart", "stop",
-                                          "start",  "scale",   "reopen", "upgrade", "quit",
-                                          "test",   "ping",    "bench"};
+static const char *const subcommands[] = {"status", "top",   "request", "reload", "restart",
+                                          "stop",   "start", "scale",   "reopen", "upgrade",
+                                          "quit",   "test",  "ping",    "bench"};
 
 /* Planned, and known by name so that nobody looks for a spelling mistake. */
-static const char *const later[] = {"top", "proxy-config"};
+static const char *const later[] = {"proxy-config"};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -35,6 +35,14 @@ struct ctl_status_options {
 /* Ask the status responder and print.  CTL_OK, CTL_FAILED, CTL_UNREACHABLE. */
 int ctl_status(const struct ctl_status_options *options);
 
+struct ctl_top_options {
+    const char *directory; /* as above */
+    const char *pool;      /* only the workers of this one; NULL: begin with the pools */
+    uint64_t interval;     /* microseconds between samples; 0: one second */
+};
+/* Show the pools, live, until the user has seen enough.  CTL_OK; CTL_USAGE: not on this terminal. */
+int ctl_top(const struct ctl_top_options *options);
+
 struct ctl_order_options {
     const char *directory;    /* as above */
     const char *const *words; /* of the line: "restart", "shop" */

@@ -13,19 +13,36 @@
 #include <stdint.h>
 #include "base/error.h"
 
+/* All texts are never NULL, and live as long as the summary. */
 struct summary_worker {
-    char *state, *method, *uri, *script;     /* owned, never NULL */
-    uint64_t pid, since, requests, duration; /* seconds; microseconds */
-    uint64_t memory;                         /* bytes, of the last program */
-    double cpu;                              /* percent, of the last program */
+    const char *state, *method, *uri, *script, *user;
+    uint64_t pid, slot, generation;
+    uint64_t since;    /* seconds */
+    uint64_t requests; /* answered */
+    uint64_t failed;
+    uint64_t active;                 /* in hand */
+    uint64_t duration;               /* microseconds, of the last request or the one in hand */
+    uint64_t memory;                 /* bytes, of the last program */
+    uint64_t resident, proportional; /* bytes, now */
+    uint64_t status;                 /* HTTP, of the last request */
+    double cpu;                      /* percent, of the last program */
+    double age;                      /* seconds since the last request ended */
 };
 
 struct summary_pool {
-    char *name, *kind, *pm, *state, *reason, *listen; /* owned, never NULL */
-    uint64_t since;                                   /* seconds */
-    uint64_t idle, active, total, limit;
-    uint64_t queue, queue_limit;
-    uint64_t requests, failed;
+    const char *name, *kind, *pm, *state, *reason, *listen, *user;
+    uint64_t start; /* wall clock seconds */
+    uint64_t since; /* seconds */
+    uint64_t idle, active, total, limit, opaque, leaving;
+    uint64_t queue, queue_peak, queue_limit;
+    uint64_t requests, failed, timed_out, aborted, slow, shed;
+    uint64_t limit_reached; /* times */
+    uint64_t shedding;
+    uint64_t resident, proportional; /* bytes */
+    double rate;                     /* requests per second, by ganger's own reckoning */
+    double cpu;                      /* seconds, of programs */
+    double process_cpu;              /* seconds, of all processes */
+    double request_time;             /* seconds, sum */
     struct summary_worker *workers;
     size_t worker_count; /* 0 unless the page was full */
 };
@@ -33,6 +50,8 @@ struct summary_pool {
 struct summary {
     struct summary_pool *pools;
     size_t count;
+    const char *version; /* of ganger; "" for the page of one pool */
+    char *texts;         /* all of them */
 };
 
 /* Read {"pools": [ … ]} or the object of one pool.  0; -EPROTO with err when it is neither;

@@ -626,7 +626,7 @@ def test_garbage_of_every_kind_never_crashes(respond):
     (["reload", "shop"], "reload takes nothing"), (["restart"], "restart takes a pool"),
     (["scale", "shop"], "scale takes a pool and a number"), (["ping", "--wait"], "leave out --wait"),
     (["restart", "a b"], "no name of a pool"),
-    (["top"], "not yet supported"), (["request"], "needs a SOCKET"),
+    (["top", "a", "b"], '"b"'), (["request"], "needs a SOCKET"),
     (["bench"], "bench needs a SOCKET"), (["bench", "/s", "-c", "0"], "-c takes"),
     (["bench", "/s", "-t", "0"], "-t takes"), (["bench", "/s", "-t", "8d"], "seven days"),
     (["bench", "/s", "-n", "x"], "-n takes"), (["bench", "/s", "relative"], "must begin with '/'"),
