@@ -97,6 +97,7 @@ struct conf_pool {
     uint64_t response_holdback_timeout; /* usec, default 5 s, 0 never: see serve/holdback.h */
     uint64_t keepalive_timeout;         /* usec, default 60 s */
     uint32_t keepalive_connections;     /* per worker, default 128 */
+    bool status_ready; /* default true: counts for …/ready of the status responder */
     bool catch_workers_output;
     bool decorate_workers_output;
     char *stop_signal; /* native programs: conf_signal() of it is what they leave at */

@@ -43,6 +43,7 @@ void gang_publish(struct gang *g, uint64_t now)
     (void)snprintf(card.pm, sizeof(card.pm), "%s", pm_name(g->pool->pm));
     card.max_children = g->pool->pm_max_children;
     card.generation = g->generation;
+    card.unasked = !g->pool->status_ready;
     name_listen(&card, g);
     card.state = gang_state(g);
     card.total = gang_alive(g) - (g->workers[g->slots - 1].state != LIFECYCLE_EMPTY);

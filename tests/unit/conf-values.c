@@ -68,6 +68,7 @@ static void test_defaults(void **unused)
     assert_int_equal(p->response_header_limit, 64 << 10);
     assert_int_equal(p->keepalive_timeout, 60000000);
     assert_int_equal(p->keepalive_connections, 128);
+    assert_true(p->status_ready);
     assert_false(p->catch_workers_output);
     assert_true(p->decorate_workers_output);
     const struct conf_pool *status = conf_find(c, "status");
@@ -172,6 +173,7 @@ static void test_compare(void **unused)
         {"request_body_timeout = 5", CONF_TUNE},
         {"request_params_limit = 5k", CONF_TUNE},
         {"keepalive_connections = 5", CONF_TUNE},
+        {"status.ready = no", CONF_TUNE},
         {"catch_workers_output = on", CONF_TUNE},
         {"listen.backlog = 5", CONF_TUNE},
         {"listen.mode = 0600", CONF_TUNE},
