@@ -12,10 +12,11 @@
 #include "ctl/request_options.h"
 
 /* Options without a letter. */
-enum { LONG_JSON = 256, LONG_FULL, LONG_WAIT };
+enum { LONG_JSON = 256, LONG_FULL, LONG_WATCH, LONG_WAIT };
 
 static const char usage_text[] =
-    "Usage: gangerctl [-r DIR] status [POOL] [--full] [--json]\n"
+    "Usage: gangerctl [-r DIR] status [POOL] [--full] [--json] [--watch[=SECONDS]]\n"
+    "       gangerctl [-r DIR] top [-d SECONDS] [POOL]\n"
     "       gangerctl [-r DIR] reload | upgrade | quit [--wait]\n"
     "       gangerctl [-r DIR] restart | stop | start POOL [--wait]\n"
     "       gangerctl [-r DIR] scale POOL NUMBER [--wait]\n"
@@ -29,6 +30,10 @@ static const char usage_text[] =
     "status: the pools of a running ganger, or one of them.\n"
     "      --full                   every worker, too\n"
     "      --json                   as JSON, with PHP-FPM's field names\n"
+    "      --watch[=SECONDS]        again and again (every 2 seconds), until Ctrl-C\n"
+    "\n"
+    "top: the pools, or the workers of one, live in this terminal; h shows the keys.\n"
+    "  -d, --delay SECONDS          between two looks (1)\n"
     "\n"
     "Orders to a running ganger:\n"
     "  reload                       read the configuration again and change what has changed\n"
@@ -53,6 +58,7 @@ static int run_status(const char *directory, int argc, char **argv)
     static const struct option longs[] = {
         {"json", no_argument, NULL, LONG_JSON},
         {"full", no_argument, NULL, LONG_FULL},
+        {"watch", optional_argument, NULL, LONG_WATCH},
         {"runtime-directory", required_argument, NULL, 'r'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -65,6 +71,11 @@ static int run_status(const char *directory, int argc, char **argv)
             break;
         case LONG_FULL:
             o.full = true;
+            break;
+        case LONG_WATCH:
+            o.watch = CTL_WATCH_DEFAULT;
+            if (optarg != NULL && argument_interval(&o.watch, "--watch", optarg) != 0)
+                return CTL_USAGE;
             break;
         case 'r':
             o.directory = optarg;
@@ -96,7 +107,7 @@ static int run_top(const char *directory, int argc, char **argv)
     for (int c; (c = getopt_long(argc, argv, "d:r:h", longs, NULL)) != -1;) {
         switch (c) {
         case 'd':
-            if (argument_duration(&o.interval, "-d", optarg) != 0)
+            if (argument_interval(&o.interval, "-d", optarg) != 0)
                 return CTL_USAGE;
             break;
         case 'r':

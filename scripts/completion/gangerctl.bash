@@ -10,7 +10,7 @@ _gangerctl_pools() {
 _gangerctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local word='' folder='' i arguments=0
-    local words='status request bench reload restart stop start scale reopen upgrade quit test ping'
+    local words='status top request bench reload restart stop start scale reopen upgrade quit test ping'
 
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -39,7 +39,11 @@ _gangerctl() {
     case $word in
     '') choices="$words -r --runtime-directory -h --help -V --version" ;;
     status)
-        choices='--full --json'
+        choices='--full --json --watch'
+        [ $arguments -gt 0 ] || choices+=" $(_gangerctl_pools "${COMP_WORDS[0]}" "$folder")"
+        ;;
+    top)
+        choices='--delay'
         [ $arguments -gt 0 ] || choices+=" $(_gangerctl_pools "${COMP_WORDS[0]}" "$folder")"
         ;;
     restart | stop | start | scale)

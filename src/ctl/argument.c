@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/number.h"
 #include "base/text.h"
 #include "wire/record.h"
@@ -46,6 +47,14 @@ int argument_duration(uint64_t *ret_usec, const char *option, const char *text)
     if (number_parse_duration(text, ret_usec) == 0 && *ret_usec > 0)
         return 0;
     return wrong(option, "", " takes a time above zero, such as 60, 1.5s or 200ms");
+}
+
+int argument_interval(uint64_t *ret_usec, const char *option, const char *text)
+{
+    if (number_parse_duration(text, ret_usec) == 0 && *ret_usec >= 100 * CLOCK_MSEC &&
+        *ret_usec <= 86400 * CLOCK_SEC)
+        return 0;
+    return wrong(option, "", " takes a time from 100ms to 1d, such as 2 or 500ms");
 }
 
 int argument_count(unsigned *ret, const char *option, const char *text)

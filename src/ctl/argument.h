@@ -10,6 +10,8 @@
 
 /* "60", "1.5s", "200ms"; above zero. */
 int argument_duration(uint64_t *ret_usec, const char *option, const char *text);
+/* As above, from 100 ms to a day: how often something is looked at. */
+int argument_interval(uint64_t *ret_usec, const char *option, const char *text);
 /* A whole number from 1 to 1000000. */
 int argument_count(unsigned *ret, const char *option, const char *text);
 /* "responder", "authorizer", "filter". */

@@ -26,13 +26,15 @@ enum ctl_exit {
     CTL_TIMEOUT = 28,    /* request: a time limit passed */
 };
 
+enum { CTL_WATCH_DEFAULT = 2000000 }; /* microseconds */
 struct ctl_status_options {
     const char *directory; /* -r; NULL: the default for this user */
     const char *pool;      /* NULL: all */
     bool json;             /* as it came, instead of the table */
     bool full;             /* every worker */
+    uint64_t watch;        /* microseconds between one and the next; 0: once */
 };
-/* Ask the status responder and print.  CTL_OK, CTL_FAILED, CTL_UNREACHABLE. */
+/* Ask the status responder and print.  CTL_OK, CTL_FAILED, CTL_UNREACHABLE, CTL_WRITE. */
 int ctl_status(const struct ctl_status_options *options);
 
 struct ctl_top_options {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of `gangerctl status`.  All cells are made first, then measured, then printed, so
- * every column is as wide as its widest cell.  Names and numbers are ASCII or one column for each
- * code point, which is near enough.
+ * every column is as wide as its widest cell, as long as the line has room for it.
  */
 
 #include "ctl/table.h"
@@ -12,8 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/text.h"
+#include "ctl/cells.h"
+#include "ctl/columns.h"
+#include "ctl/figures.h"
 
-enum { COLUMNS_MAX = 12, CELL = 288 };
+enum { CELLS = 14, CELL = 288, GAP = 2, NAME_LEAST = 12, REQUEST_LEAST = 20 };
 
 #define RED "\033[31m"
 #define GREEN "\033[32m"
@@ -21,17 +23,41 @@ enum { COLUMNS_MAX = 12, CELL = 288 };
 #define PLAIN "\033[0m"
 
 struct line {
-    char cells[COLUMNS_MAX][CELL];
+    char cells[CELLS][CELL];
     const char *colour; /* of the second cell; NULL: none */
 };
 
-static size_t width_of(const char *text)
-{
-    size_t width = 0;
-    for (; *text != '\0'; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
-}
+struct heading {
+    const char *name;
+    bool right;     /* flush right */
+    unsigned rank;  /* as a columns_wish's */
+    unsigned least; /* may be cut to so many cells; 0: is shown whole or not at all */
+};
+
+/* What matters least stands last, and leaves first. */
+static const struct heading pool_headings[] = {
+    {"POOL", false, 0, NAME_LEAST}, {"STATE", false, 1, 0},   {"BUSY", true, 2, 0},
+    {"IDLE", true, 6, 0},           {"TOTAL", true, 9, 0},    {"MAX", true, 5, 0},
+    {"QUEUE", true, 3, 0},          {"REQ/S", true, 4, 0},    {"MEM", true, 7, 0},
+    {"REQUESTS", true, 8, 0},       {"FAILED", true, 10, 0},  {"KIND", false, 12, 0},
+    {"PM", false, 11, 0},           {"LISTEN", false, 13, 0},
+};
+static const struct heading worker_headings[] = {
+    {"PID", true, 0, 0},    {"STATE", false, 1, 0},
+    {"AGE", true, 6, 0},    {"REQUESTS", true, 5, 0},
+    {"TIME", true, 3, 0},   {"CPU", true, 7, 0},
+    {"MEMORY", true, 4, 0}, {"REQUEST", false, 2, REQUEST_LEAST},
+};
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+struct table {
+    const struct heading *headings;
+    unsigned columns;
+    struct line *lines; /* the first holds the headings */
+    size_t count;
+    unsigned widths[COLUMNS_MAX];
+    unsigned indent;
+};
 
 /* At most CELL - 1 bytes, cut between code points, with "..." to show it. */
 static void put_text(char cell[CELL], const char *text)
@@ -51,53 +77,67 @@ static void put_number(char cell[CELL], uint64_t value)
     snprintf(cell, CELL, "%llu", (unsigned long long)value);
 }
 
-/* "5s", "12m", "3h04m", "2d05h". */
-static void put_age(char cell[CELL], uint64_t seconds)
+static int make(struct table *t, const struct heading *headings, unsigned columns, size_t rows)
 {
-    unsigned long long s = seconds;
-    if (s < 60)
-        snprintf(cell, CELL, "%llus", s);
-    else if (s < 3600)
-        snprintf(cell, CELL, "%llum", s / 60);
-    else if (s < 86400)
-        snprintf(cell, CELL, "%lluh%02llum", s / 3600, s / 60 % 60);
-    else
-        snprintf(cell, CELL, "%llud%02lluh", s / 86400, s / 3600 % 24);
-}
-
-/* Lines with a bit set in `right` for each column that is flush right. */
-static int put_lines(const struct line *lines, size_t count, unsigned columns, unsigned right,
-                     const char *indent, bool colour, struct bytes *out)
-{
-    size_t widths[COLUMNS_MAX] = {0};
-    int rc = 0;
-    for (size_t i = 0; i < count; i++) {
-        for (unsigned c = 0; c < columns; c++) {
-            size_t width = width_of(lines[i].cells[c]);
-            widths[c] = width > widths[c] ? width : widths[c];
-        }
-    }
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc = bytes_printf(out, "%s", indent);
-        for (unsigned c = 0; rc == 0 && c < columns; c++) {
-            const char *cell = lines[i].cells[c];
-            bool paint = colour && c == 1 && lines[i].colour != NULL;
-            bool flush = (right >> c & 1) != 0;
-            int blanks = (int)(widths[c] - width_of(cell));
-            rc = bytes_printf(out, "%s%*s%s%s%s%*s", c > 0 ? "  " : "", flush ? blanks : 0, "",
-                              paint ? lines[i].colour : "", cell, paint ? PLAIN : "",
-                              flush || c + 1 == columns ? 0 : blanks, "");
-        }
-        if (rc == 0)
-            rc = bytes_append(out, "\n", 1);
-    }
-    return rc;
-}
-
-static void head_line(struct line *line, const char *const *names, unsigned columns)
-{
+    memset(t, 0, sizeof *t);
+    t->lines = calloc(rows + 1, sizeof *t->lines);
+    if (t->lines == NULL)
+        return -ENOMEM;
+    t->headings = headings;
+    t->columns = columns;
+    t->count = rows + 1;
     for (unsigned c = 0; c < columns; c++)
-        put_text(line->cells[c], names[c]);
+        put_text(t->lines[0].cells[c], headings[c].name);
+    return 0;
+}
+
+static void measure(struct table *t, const struct table_style *style)
+{
+    struct columns_wish wishes[COLUMNS_MAX] = {{0}};
+    for (unsigned c = 0; c < t->columns; c++) {
+        unsigned widest = 0;
+        for (size_t i = 0; i < t->count; i++) {
+            unsigned width = cells_width(t->lines[i].cells[c]);
+            widest = width > widest ? width : widest;
+        }
+        wishes[c].rank = t->headings[c].rank;
+        wishes[c].most = wishes[c].least = widest;
+        if (t->headings[c].least > 0 && t->headings[c].least < widest)
+            wishes[c].least = t->headings[c].least;
+    }
+    unsigned room = style->width == 0 ? 1u << 20 : style->width;
+    columns_fit(wishes, t->columns, room > t->indent ? room - t->indent : 1, GAP, t->widths);
+}
+
+/* Whether a column is shown behind this one. */
+static bool is_last(const struct table *t, unsigned column)
+{
+    for (unsigned c = column + 1; c < t->columns; c++) {
+        if (t->widths[c] > 0)
+            return false;
+    }
+    return true;
+}
+
+static int put_line(const struct table *t, size_t number, const struct table_style *style,
+                    struct bytes *out)
+{
+    const struct line *line = &t->lines[number];
+    int rc = bytes_printf(out, "%*s", (int)t->indent, "");
+    for (unsigned c = 0; rc == 0 && c < t->columns; c++) {
+        char cell[CELLS_BYTES_MAX];
+        if (t->widths[c] == 0)
+            continue;
+        unsigned used = cells_cut(cell, line->cells[c], t->widths[c], style->ascii);
+        int blanks = (int)(t->widths[c] - used);
+        bool right = t->headings[c].right;
+        bool last = is_last(t, c);
+        bool paint = style->colour && c == 1 && line->colour != NULL;
+        rc = bytes_printf(out, "%*s%s%s%s%*s%s", right ? blanks : 0, "", paint ? line->colour : "",
+                          cell, paint ? PLAIN : "", right || last ? 0 : blanks, "",
+                          last ? "" : "  ");
+    }
+    return rc < 0 ? rc : bytes_append(out, "\n", 1);
 }
 
 static const char *state_colour(const char *state)
@@ -109,82 +149,91 @@ static const char *state_colour(const char *state)
     return YELLOW;
 }
 
-static int put_workers(const struct summary_pool *p, bool colour, struct bytes *out)
+static void worker_line(struct line *line, const struct summary_worker *w)
 {
-    static const char *const names[] = {"PID",  "STATE", "AGE",    "REQUESTS",
-                                        "TIME", "CPU",   "MEMORY", "REQUEST"};
-    enum { COLUMNS = sizeof names / sizeof names[0] };
+    char figure[FIGURES_MAX];
+    put_number(line->cells[0], w->pid);
+    put_text(line->cells[1], w->state);
+    put_text(line->cells[2], figures_age(figure, w->since));
+    put_number(line->cells[3], w->requests);
+    snprintf(line->cells[4], CELL, "%.3fs", (double)w->duration / 1e6);
+    snprintf(line->cells[5], CELL, "%.0f%%", w->cpu);
+    uint64_t memory = w->proportional > 0 ? w->proportional : w->resident > 0 ? w->resident : w->memory;
+    snprintf(line->cells[6], CELL, "%.1fM", (double)memory / 1048576);
+    char *request = text_format("%s %s", w->method, w->uri);
+    bool served = strcmp(w->method, "-") != 0 || strcmp(w->uri, "-") != 0;
+    put_text(line->cells[7], request == NULL || !served ? "-" : request);
+    free(request);
+}
+
+static int put_workers(const struct summary_pool *p, const struct table_style *style,
+                       struct bytes *out)
+{
+    struct table t;
     if (p->worker_count == 0)
         return 0;
-    struct line *lines = calloc(p->worker_count + 1, sizeof *lines);
-    if (lines == NULL)
-        return -ENOMEM;
-    head_line(&lines[0], names, COLUMNS);
-    for (size_t i = 0; i < p->worker_count; i++) {
-        const struct summary_worker *w = &p->workers[i];
-        struct line *line = &lines[i + 1];
-        put_number(line->cells[0], w->pid);
-        put_text(line->cells[1], w->state);
-        put_age(line->cells[2], w->since);
-        put_number(line->cells[3], w->requests);
-        snprintf(line->cells[4], CELL, "%.3fs", (double)w->duration / 1e6);
-        snprintf(line->cells[5], CELL, "%.0f%%", w->cpu);
-        snprintf(line->cells[6], CELL, "%.1fM", (double)w->memory / 1048576);
-        char *request = text_format("%s %s", w->method, w->uri);
-        bool served = strcmp(w->method, "-") != 0 || strcmp(w->uri, "-") != 0;
-        put_text(line->cells[7], request == NULL || !served ? "-" : request);
-        free(request);
-    }
-    int rc = put_lines(lines, p->worker_count + 1, COLUMNS, 0x7d, "    ", colour, out);
-    free(lines);
+    int rc = make(&t, worker_headings, COUNT(worker_headings), p->worker_count);
+    if (rc < 0)
+        return rc;
+    t.indent = 4;
+    for (size_t i = 0; i < p->worker_count; i++)
+        worker_line(&t.lines[i + 1], &p->workers[i]);
+    measure(&t, style);
+    for (size_t i = 0; rc == 0 && i < t.count; i++)
+        rc = put_line(&t, i, style, out);
+    free(t.lines);
     return rc;
 }
 
 static void pool_line(struct line *line, const struct summary_pool *p)
 {
+    char figure[FIGURES_MAX];
+    uint64_t memory = p->proportional > 0 ? p->proportional : p->resident;
     line->colour = state_colour(p->state);
     put_text(line->cells[0], p->name);
     put_text(line->cells[1], p->state);
-    put_text(line->cells[2], p->kind);
-    put_text(line->cells[3], p->pm);
-    put_number(line->cells[4], p->idle);
-    put_number(line->cells[5], p->active);
-    put_number(line->cells[6], p->total);
-    put_number(line->cells[7], p->limit);
-    put_number(line->cells[8], p->queue);
+    put_number(line->cells[2], p->active);
+    put_number(line->cells[3], p->idle);
+    put_number(line->cells[4], p->total);
+    put_number(line->cells[5], p->limit);
+    put_number(line->cells[6], p->queue);
+    put_text(line->cells[7], figures_rate(figure, p->rate));
+    /* What nobody has measured yet is no zero. */
+    put_text(line->cells[8], memory == 0 ? "-" : figures_bytes(figure, memory));
     put_number(line->cells[9], p->requests);
     put_number(line->cells[10], p->failed);
-    put_text(line->cells[11], p->listen);
+    put_text(line->cells[11], p->kind);
+    put_text(line->cells[12], p->pm);
+    put_text(line->cells[13], p->listen);
 }
 
-/* The lines of the pools are aligned with one another, but between them stand reasons and
- * workers: so they are made as one text, and cut apart again. */
-int table_print(const struct summary *s, bool full, bool colour, struct bytes *out)
+static int put_reason(const char *reason, const struct table_style *style, struct bytes *out)
 {
-    static const char *const names[] = {"POOL",  "STATE", "KIND",  "PM",       "IDLE",   "BUSY",
-                                        "TOTAL", "MAX",   "QUEUE", "REQUESTS", "FAILED", "LISTEN"};
-    struct bytes all;
-    bytes_init(&all, out->maximum);
-    struct line *lines = calloc(s->count + 1, sizeof *lines);
-    if (lines == NULL)
-        return -ENOMEM;
-    head_line(&lines[0], names, COLUMNS_MAX);
+    char cut[CELLS_BYTES_MAX];
+    unsigned room = style->cut && style->width > 0 ? style->width : CELLS_BYTES_MAX;
+    cells_cut(cut, reason, room > 4 ? room - 4 : 1, style->ascii);
+    return bytes_printf(out, "    %s%s%s\n", style->colour ? RED : "", cut,
+                        style->colour ? PLAIN : "");
+}
+
+int table_print(const struct summary *s, const struct table_style *style, struct bytes *out)
+{
+    struct table t;
+    int rc = make(&t, pool_headings, COUNT(pool_headings), s->count);
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; i < s->count; i++)
-        pool_line(&lines[i + 1], &s->pools[i]);
-    int rc = put_lines(lines, s->count + 1, COLUMNS_MAX, 0x7f0, "", colour, &all);
-    free(lines);
-    for (size_t i = 0; rc == 0 && i <= s->count; i++) {
-        const char *line = (const char *)bytes_front(&all);
-        size_t length = (size_t)((const char *)memchr(line, '\n', bytes_held(&all)) - line) + 1;
-        rc = bytes_append(out, line, length);
-        bytes_consume(&all, length);
-        const struct summary_pool *p = i == 0 ? NULL : &s->pools[i - 1];
-        if (rc == 0 && p != NULL && p->reason[0] != '\0')
-            rc = bytes_printf(out, "    %s%s%s\n", colour ? RED : "", p->reason,
-                              colour ? PLAIN : "");
-        if (rc == 0 && p != NULL && full)
-            rc = put_workers(p, colour, out);
+        pool_line(&t.lines[i + 1], &s->pools[i]);
+    measure(&t, style);
+    rc = put_line(&t, 0, style, out);
+    for (size_t i = 0; rc == 0 && i < s->count; i++) {
+        const struct summary_pool *p = &s->pools[i];
+        rc = put_line(&t, i + 1, style, out);
+        if (rc == 0 && p->reason[0] != '\0')
+            rc = put_reason(p->reason, style, out);
+        if (rc == 0 && style->full)
+            rc = put_workers(p, style, out);
     }
-    bytes_clear(&all);
+    free(t.lines);
     return rc;
 }

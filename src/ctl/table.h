@@ -9,10 +9,18 @@
 #include "base/bytes.h"
 #include "report/summary.h"
 
+struct table_style {
+    bool full;      /* the workers of each pool, too */
+    bool colour;    /* terminal colours */
+    bool ascii;     /* everything else becomes '?' */
+    unsigned width; /* cells of a line: columns that do not fit are left out; 0: no limit */
+    bool cut;       /* reasons are cut there, too: no line is ever longer */
+};
+
 /*
  * Append one line for each pool under a line of headings, the reason of a pool that has one on the
- * line below it, and (`full`) its workers.  `colour` adds terminal colours.  0, -ENOBUFS, -ENOMEM.
+ * line below it, and its workers.  0, -ENOBUFS, -ENOMEM.
  */
-int table_print(const struct summary *s, bool full, bool colour, struct bytes *out);
+int table_print(const struct summary *s, const struct table_style *style, struct bytes *out);
 
 #endif

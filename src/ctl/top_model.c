@@ -125,6 +125,8 @@ static void reckon_worker(struct top_row *row, const struct summary_worker *b, d
 {
     const struct summary_worker *w = row->worker;
     row->memory = memory_of(w->proportional, w->resident);
+    if (row->memory == 0)
+        row->memory = w->memory;
     row->latency = (double)w->duration / (double)CLOCK_SEC;
     row->cpu = w->cpu;
     if (b == NULL || seconds <= 0)

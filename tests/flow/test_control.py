@@ -202,7 +202,7 @@ def test_completion_for_bash(served):
     assert offers(ctl, "reload", "--") == ["--wait"]
     assert offers(ctl, "-r", run, "restart", "w") == ["web"]
     assert set(offers(ctl, "-r", run, "stop", "")) == {"web", "status", "--wait"}
-    assert set(offers(ctl, "-r", run, "status", "")) == {"web", "status", "--full", "--json"}
+    assert set(offers(ctl, "-r", run, "status", "")) == {"web", "status", "--full", "--json", "--watch"}
     assert offers(ctl, "-r", str(served.base / "none"), "restart", "w") == []
     assert offers(ctl, "request", "--ti") == ["--timeout", "--timing"]
     # Every order, and every long option of the help, is known to both shells.

@@ -682,8 +682,8 @@ def test_status_table_and_exit_status(respond, folder):
     result = ctl("-r", folder.path, "status")
     lines = result.stdout.decode().splitlines()
     assert result.returncode == 1 and len(lines) == 4
-    assert lines[0].split()[:4] == ["POOL", "STATE", "KIND", "PM"]
-    assert lines[1].split()[:8] == ["git", "running", "cgi", "static", "3", "1", "4", "4"]
+    assert lines[0].split()[:4] == ["POOL", "STATE", "BUSY", "IDLE"]
+    assert lines[1].split()[:6] == ["git", "running", "1", "3", "4", "4"]
     assert lines[3] == "    exec /x: No such file?[31m"
     assert b"\x1b" not in result.stdout
     as_json = ctl("status", "-r", folder.path, "--json", "--full", "a b&c")
@@ -769,7 +769,7 @@ def test_status_of_a_real_ganger(web):
     if web.as_root:
         assert result.returncode == 1 and rows["bad"][1] == "failed", result
         assert "no-such-user" in result.stdout
-    assert rows["web"][1] == "running" and rows["web"][6:8] == ["2", "2"] and rows["web"][9] == "1"
+    assert rows["web"][1] == "running" and rows["web"][4:6] == ["2", "2"] and rows["web"][9] == "1"
     assert web.ctl("status", "web").returncode == 0
     one = json.loads(web.ctl("status", "web", "--json", "--full").stdout)
     assert one["pool"] == "web" and len(one["processes"]) == 2
