@@ -39,13 +39,13 @@ conf_SRC := $(call room,conf, \
 	check check_sizing complaint conf default draft dump endpoint expand files list load native prepare \
 	reading schema signal statement syntax value)
 host_SRC := $(call room,host, \
-	address capability channel client_block elf handover herald identity inherit inherited meter peer process \
+	address append capability channel client_block elf handover herald identity inherit inherited meter peer process \
 	process_daemon process_end process_pid queue queue_age reach socket socket_adopt socket_dial socket_inode socket_path spawn \
 	spawn_caps spawn_child successor)
 board_SRC := $(call room,board, \
 	board board_inherit doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
-	change check emergency feed frozen frozen_fields frozen_take gang gang_burial gang_card gang_change gang_freeze gang_hearing gang_lines gang_native gang_queue gang_settle gang_stock gang_thaw lifecycle \
+	change check emergency feed frozen frozen_fields frozen_take gang gang_burial gang_card gang_change gang_freeze gang_hearing gang_lines gang_logs gang_native gang_queue gang_settle gang_stock gang_thaw lifecycle logs \
 	output native overload plan policy ports recycle throttle verdict window worker)
 report_SRC := $(call room,report, \
 	accept field field_pool field_worker html html_cells json openmetrics pen query rate ready report rows scan summary text)
@@ -53,7 +53,7 @@ master_SRC := $(call room,master, \
 	birth control control_link crew crew_count crew_orders crew_place crew_progress crew_retry crew_thaw inspect journal keep loop master master_adopt master_duty master_orders master_reload master_upgrade notify orders pid_files reap receive runtime_folder signals voice \
 	upgrade upgrade_state watch_table)
 serve_SRC := $(call room,serve, \
-	body brief connection crowd diagnostics holdback intake launch listener options orders output \
+	body brief connection crowd diagnostics holdback intake launch ledger listener options orders output \
 	patience program request script shed status strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
 	argument bench bench_options exchange head histogram load load_link order place request request_options source status table tally tally_print timing trace variables \

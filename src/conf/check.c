@@ -47,12 +47,13 @@ static void check_kind(struct draft *d, const struct draft_pool *p)
         if (o->scope != SCHEMA_POOL || (o->flags & foreign) == 0 || p->sources[i].line == 0)
             continue;
         struct place where = draft_place(d, p, o->name, 0);
-        complaint_error(d->box, &where, "%s means nothing for kind = %s; it is for kind = %s",
+        complaint_error(d->box, &where, "%s means nothing for kind = %s; it is for kind = %s%s%s",
                         o->name, kinds[p->pool.kind],
                         (o->flags & SCHEMA_PROGRAMS) != 0  ? "cgi and fastcgi"
                         : (o->flags & SCHEMA_SCRIPTS) != 0 ? "cgi"
                         : (o->flags & SCHEMA_NATIVE) != 0  ? "fastcgi"
-                                                           : "cgi and status");
+                                                           : "cgi and status",
+                        o->elsewhere == NULL ? "" : "; ", o->elsewhere == NULL ? "" : o->elsewhere);
     }
 }
 

@@ -100,6 +100,8 @@ struct conf_pool {
     bool status_ready; /* default true: counts for …/ready of the status responder */
     bool catch_workers_output;
     bool decorate_workers_output;
+    char *access_log; /* these two: absolute paths; NULL: none */
+    char *slowlog;
     char *stop_signal; /* native programs: conf_signal() of it is what they leave at */
 };
 

@@ -61,7 +61,8 @@ struct schema_option {
     const char *const *words; /* SCHEMA_WORD, and SCHEMA_TEXT that takes only these */
     const char *const *later; /* words that are known but not yet supported */
     unsigned flags;
-    const char *note; /* LATER and NEVER: the end of the refusal; else the default in words */
+    const char *elsewhere; /* what else to say of it to a pool of a kind that it is not for */
+    const char *note;      /* LATER and NEVER: the end of the refusal; else the default in words */
 };
 
 extern const struct schema_option schema_options[];

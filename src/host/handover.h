@@ -20,7 +20,14 @@ enum handover_fd {
     HANDOVER_BOARD = 4,    /* the pool's board memfd */
     HANDOVER_BELL = 5,     /* write end of the doorbell */
     HANDOVER_CHANNEL = 6,  /* SOCK_SEQPACKET to the master; EOF: the master is gone */
-    HANDOVER_LISTEN = 7,   /* the first of `listen` listening sockets, in config order */
+    HANDOVER_LISTEN = 7,   /* the first of `listen` listening sockets, in config order, … */
+};
+
+/* … and behind them the pool's log files, those that the settings name, in this order. */
+enum handover_log {
+    HANDOVER_LOG_ACCESS = 0, /* setting access.log */
+    HANDOVER_LOG_SLOW = 1,   /* setting slowlog */
+    HANDOVER_LOGS = 2,       /* how many there may be */
 };
 
 /*
@@ -32,7 +39,7 @@ enum handover_fd {
  *   request_params_timeout, request_params_limit, response_header_limit,
  *   response_holdback_timeout, process_control_timeout,
  *   catch_workers_output, decorate_workers_output, limit_extensions (repeated), log_level,
- *   rlimit_core;
+ *   rlimit_core, access.log and slowlog (1: there is a descriptor);
  *   of a shedder alone: shed (1; it answers nothing but 503), queue_limit, queue_timeout
  */
 
@@ -45,7 +52,8 @@ enum channel_word {
     /* master → worker: descriptor = sealed memfd, settings that differ from its own in what can
      * change while it serves (limits of requests) */
     CHANNEL_SETTINGS = 6,
-    /* master → worker: number = which of its logs, descriptor = that file, opened anew */
+    /* master → worker: number = enum handover_log, descriptor = the file in the place of the one
+     * before; none: it is not written any more */
     CHANNEL_LOGS = 7,
     /* status worker → master: somebody looks, so measure for a while; at most one a second */
     CHANNEL_LOOK = 8,

@@ -40,10 +40,30 @@ static int test(const struct master *m, struct bytes *said, struct error *err)
     return r;
 }
 
-static int reopen(struct error *err)
+static int reopen_pool(void *cookie, const struct crew_member *member)
 {
-    if (log_reopen(err) < 0)
+    unsigned *failed = cookie;
+
+    *failed += gang_logs_reopen(member->gang);
+    return 0;
+}
+
+static int reopen(const struct master *m, struct error *err)
+{
+    unsigned failed = 0;
+    int r = log_reopen(err);
+
+    /* Those of the pools all the same. */
+    (void)crew_each(m->crew, reopen_pool, &failed);
+    crew_settle_all(m->crew);
+    if (r < 0)
         return error_wrap(err, "cannot reopen the log, going on with the old one");
+    if (failed > 0)
+        return error_set(
+            err, EIO,
+            "%u log files of pools cannot be opened anew (the log says which and why); "
+            "going on with the old ones",
+            failed);
     log_write(LOG_LEVEL_NOTICE, NULL, "log reopened");
     return 0;
 }
@@ -58,7 +78,7 @@ static int carry_out(struct master *m, const struct order *o, struct bytes *said
     case ORDER_TEST:
         return test(m, said, err);
     case ORDER_REOPEN:
-        return reopen(err);
+        return reopen(m, err);
     case ORDER_QUIT:
         master_stop(m, GANG_STOP_DRAIN);
         return 0;

@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/text.h"
+#include "host/append.h"
 #include "host/socket.h"
+#include "pool/logs.h"
 #include "pool/native.h"
 
 struct findings {
@@ -353,6 +355,19 @@ static void check_limits(struct findings *f)
              (long long)p->process_priority);
 }
 
+static void check_logs(struct findings *f)
+{
+    static const char *const options[HANDOVER_LOGS] = {"access.log", "slowlog"};
+
+    for (size_t i = 0; i < HANDOVER_LOGS; i++) {
+        const char *path = logs_path(f->pool, (enum handover_log)i);
+        struct error err = ERROR_NONE;
+
+        if (path != NULL && append_check(path, &err) < 0)
+            find(f, false, "%s: %s", options[i], err.text);
+    }
+}
+
 int pool_check(const struct conf_pool *pool, const struct pool_context *context,
                struct conf_complaints *found)
 {
@@ -368,6 +383,7 @@ int pool_check(const struct conf_pool *pool, const struct pool_context *context,
         check_folder(&f, "script_root", pool->script_root.items[i]);
     if (pool->chdir != NULL)
         check_folder(&f, "chdir", pool->chdir);
+    check_logs(&f);
     check_limits(&f);
     return f.errors;
 }

@@ -136,6 +136,8 @@ int gang_open_beside(struct gang *g, struct gang *const *others, size_t count, s
     g->planned = true;
     g->plan.slots = g->posts;
     if (r == 0)
+        r = gang_logs_open(g, err);
+    if (r == 0)
         r = gang_queue_open(g, err);
     if (r == 0)
         r = board_doorbell(g->bell, err);
@@ -210,6 +212,7 @@ struct gang *gang_free(struct gang *g)
         g->hooks.unwatch(g->hooks.cookie, g, &watch);
     }
     ports_close(&g->ports);
+    logs_close(&g->logs);
     if (g->planned)
         plan_clear(&g->plan);
     gang_queue_close(g);
@@ -391,9 +394,4 @@ uint32_t gang_serving(const struct gang *g)
 bool gang_at_strength(const struct gang *g)
 {
     return g->settled && gang_serving(g) >= g->wanted;
-}
-
-bool gang_runs_as(const struct gang *g, uid_t uid)
-{
-    return g->opened && uid == (g->plan.has_identity ? g->plan.identity.uid : g->context->uid);
 }

@@ -155,6 +155,10 @@ void gang_inherit_counts(struct gang *g, struct gang *from);
 /* log_level (by now in the context, too) or log_limit has changed: tell the workers. */
 void gang_tell_level(struct gang *g, enum log_level level);
 
+/* The pool's log files are opened anew, and its workers given them; the gang is to be settled.  One that
+ * cannot be opened is said, and the old one stays: how many those were. */
+unsigned gang_logs_reopen(struct gang *g);
+
 /* Replace every worker that serves now, as if it had reached pm.max_requests. */
 void gang_replace_all(struct gang *g);
 

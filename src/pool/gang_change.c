@@ -48,13 +48,16 @@ static void renew_limits(struct gang *g)
 }
 
 /* What may fail: nothing is changed then that anybody would notice. */
-static int prepare(struct gang *g, const struct conf_pool *pool, uint32_t posts, struct error *err)
+static int prepare(struct gang *g, const struct conf_pool *pool, uint32_t posts, struct logs *logs,
+                   struct error *err)
 {
     int r = board_set_used(g->board, posts > g->posts ? posts : g->posts, err);
 
     if (r < 0 || !g->opened)
         return r;
-    r = ports_dress(&g->ports, g->pool, pool, err);
+    r = logs_open(logs, pool, &g->logs, err);
+    if (r == 0)
+        r = ports_dress(&g->ports, g->pool, pool, err);
     if (r == 0)
         r = gang_queue_renew(g, pool, err);
     if (r < 0)
@@ -79,9 +82,14 @@ static int change(struct gang *g, const struct conf_pool *given, uint32_t scaled
         return GANG_TUNE_BEYOND;
     }
     altered.pm_max_children = children;
-    int r = prepare(g, &altered, posts, err);
-    if (r < 0)
+    struct logs logs = {0};
+    int r = prepare(g, &altered, posts, &logs, err);
+    if (r < 0) {
+        logs_close(&logs);
         return r;
+    }
+    if (g->opened)
+        gang_logs_replace(g, &logs);
     g->altered = altered;
     g->given = given;
     g->pool = scaled > 0 ? &g->altered : given;
@@ -197,6 +205,11 @@ bool gang_shares(const struct gang *g, const struct gang *other)
 const struct conf_pool *gang_pool(const struct gang *g)
 {
     return g->given;
+}
+
+bool gang_runs_as(const struct gang *g, uid_t uid)
+{
+    return g->opened && uid == (g->plan.has_identity ? g->plan.identity.uid : g->context->uid);
 }
 
 /* ---- in the place of another one ---- */

@@ -140,6 +140,8 @@ static int send_words(const struct gang *g, struct worker *w)
         if (r == 0)
             w->level_unsent = -1;
     }
+    if (r == 0)
+        r = gang_logs_send(g, w);
     if (r == 0 && w->settings_unsent) {
         r = send_settings(g, w);
         w->settings_unsent = r != 0;
@@ -150,7 +152,7 @@ static int send_words(const struct gang *g, struct worker *w)
 bool gang_hear_unsent(const struct gang *g, const struct worker *w)
 {
     return w->channel >= 0 && (w->drain_unsent || w->settings_unsent || w->level_unsent >= 0 ||
-                               feed_next(g->feed, w->fed) != NULL);
+                               w->logs_unsent != 0 || feed_next(g->feed, w->fed) != NULL);
 }
 
 void gang_hear_send(struct gang *g, struct worker *w, uint64_t now)

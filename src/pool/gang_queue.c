@@ -50,6 +50,9 @@ static void set_pool(struct gang_queue *q, const struct conf_pool *pool)
     q->pool.kind = CONF_KIND_CGI;
     q->pool.keepalive_connections = SHEDDER_CONNECTIONS;
     q->pool.rlimit_files = CONF_UNSET;
+    if (pool->kind != CONF_KIND_CGI) /* nothing is logged of its own */
+        q->pool.access_log = NULL;
+    q->pool.slowlog = NULL;
 }
 
 static int add_limits(struct gang_queue *q, struct error *err)
@@ -71,6 +74,7 @@ static int make_plan(struct gang *g, const struct conf_pool *pool, struct error 
     set_pool(q, pool);
     int r = plan_make(&q->plan, &q->pool, g->context, &g->ports, err);
     q->planned = true;
+    q->plan.logs = &g->logs;
     return r < 0 ? r : add_limits(q, err);
 }
 

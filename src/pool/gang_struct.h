@@ -68,6 +68,7 @@ struct gang {
     struct board *board;
     int bell[2];
     struct ports ports;
+    struct logs logs;
     struct plan plan;
     bool planned;       /* plan is filled */
     bool level_changed; /* since then: every new worker is told */
@@ -200,6 +201,15 @@ uint32_t gang_queue_spare(const struct gang *g);
 /* The shedder sits in the last slot. */
 bool gang_queue_is_shedder(const struct gang *g, const struct worker *w);
 void gang_queue_bury(struct gang *g, struct worker *w, int code, int status, uint64_t now);
+
+/* Those of the pool opened.  0 or negative. */
+int gang_logs_open(struct gang *g, struct error *err);
+/* After an upgrade: one that cannot be opened is said, and left to the next reopening. */
+void gang_logs_thaw(struct gang *g);
+/* `next` is what a tuned pool wants. */
+void gang_logs_replace(struct gang *g, struct logs *next);
+/* Send to `w` what it has yet to be given.  0, CHANNEL_FULL or negative (a shortage). */
+int gang_logs_send(const struct gang *g, struct worker *w);
 
 /* Slots of a gang that is made for so many posts: it may grow. */
 uint32_t gang_change_capacity(uint32_t posts);

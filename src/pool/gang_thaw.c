@@ -133,6 +133,8 @@ static void fill_worker(struct worker *w, const struct frozen_worker *f)
     w->refused = f->refused;
     w->settings_unsent = f->settings_unsent;
     w->level_unsent = f->level_unsent;
+    /* Cheaper than to write down who has which: everybody is given those that were opened just now. */
+    w->logs_unsent = f->native ? 0 : (1u << HANDOVER_LOGS) - 1;
     w->due = (enum recycle_cause)f->due;
     w->recycle_at = f->recycle_at;
     w->hold_at = UINT64_MAX; /* what it was told is not known: it is told anew */
@@ -200,6 +202,7 @@ static int open_again(struct gang *g, const struct frozen_gang *f, struct error 
 
     g->planned = true;
     g->plan.slots = g->posts;
+    gang_logs_thaw(g);
     if (r >= 0)
         r = gang_queue_open(g, err);
     if (r < 0 && !g->stopping) /* one that starts nobody any more needs no plan */

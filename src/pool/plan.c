@@ -57,6 +57,8 @@ static int add_numbers(struct settings *s, const struct conf_pool *p,
         {"process_dumpable", p->process_dumpable},
         {"log_level", context->log_level},
         {"log_limit", log_get_limit()},
+        {"access.log", logs_path(p, HANDOVER_LOG_ACCESS) != NULL},
+        {"slowlog", logs_path(p, HANDOVER_LOG_SLOW) != NULL},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -212,8 +214,8 @@ static void fill(struct spawn_plan *spawn, const struct plan *p)
 }
 
 /* The descriptors of host/handover.h, in its order. */
-static int list_fds(const struct plan_fds *fds, const struct ports *ports, int null, int settings,
-                    struct spawn_fd **ret, size_t *ret_count)
+static int list_fds(const struct plan *p, const struct plan_fds *fds, const struct ports *ports,
+                    int null, int settings, struct spawn_fd **ret, size_t *ret_count)
 {
     const struct spawn_fd fixed[] = {
         {.from = null, .to = 0},
@@ -224,8 +226,9 @@ static int list_fds(const struct plan_fds *fds, const struct ports *ports, int n
         {.from = fds->bell, .to = HANDOVER_BELL},
         {.from = fds->channel, .to = HANDOVER_CHANNEL},
     };
-    size_t count = sizeof(fixed) / sizeof(fixed[0]);
-    struct spawn_fd *list = calloc(count + ports->count, sizeof(*list));
+    const size_t fixed_count = sizeof(fixed) / sizeof(fixed[0]);
+    size_t count = fixed_count;
+    struct spawn_fd *list = calloc(count + ports->count + HANDOVER_LOGS, sizeof(*list));
 
     if (list == NULL)
         return -ENOMEM;
@@ -233,8 +236,19 @@ static int list_fds(const struct plan_fds *fds, const struct ports *ports, int n
     for (size_t i = 0; i < ports->count; i++)
         list[count + i] =
             (struct spawn_fd){.from = ports->items[i].fd, .to = HANDOVER_LISTEN + (int)i};
+    count += ports->count;
+    for (size_t i = 0; i < HANDOVER_LOGS; i++) {
+        int fd = p->logs == NULL ? -1 : logs_fd(p->logs, (enum handover_log)i);
+
+        if (logs_path(p->pool, (enum handover_log)i) == NULL)
+            continue;
+        /* One that could not be opened is sent when it can be. */
+        list[count] = (struct spawn_fd){.from = fd < 0 ? null : fd,
+                                        .to = HANDOVER_LISTEN + (int)(count - fixed_count)};
+        count++;
+    }
     *ret = list;
-    *ret_count = count + ports->count;
+    *ret_count = count;
     return 0;
 }
 
@@ -272,7 +286,7 @@ int plan_spawn(const struct plan *p, const struct ports *ports, const struct pla
 
     fill(&spawn, p);
     spawn.argv = argv;
-    int r = list_fds(fds, ports, null, settings, &list, &spawn.fd_count);
+    int r = list_fds(p, fds, ports, null, settings, &list, &spawn.fd_count);
     if (r < 0)
         return error_errno(err, -r, "start a worker");
     spawn.fds = list;

@@ -16,6 +16,7 @@
 #include "host/identity.h"
 #include "host/spawn.h"
 #include "pool/context.h"
+#include "pool/logs.h"
 #include "pool/native.h"
 #include "pool/ports.h"
 
@@ -27,8 +28,9 @@ struct plan {
     bool has_identity; /* false: workers keep the master's */
     struct spawn_limit limits[2];
     size_t limit_count;
-    struct native *native; /* kind = fastcgi; NULL: workers are ganger's own */
-    uint32_t slots;        /* of the board; the owner sets it */
+    struct native *native;   /* kind = fastcgi; NULL: workers are ganger's own */
+    uint32_t slots;          /* of the board; the owner sets it */
+    const struct logs *logs; /* of the pool; borrowed; the owner sets it */
 };
 
 /* 0; negative with err in the words of the configuration.  *ret is to be cleared in any case. */

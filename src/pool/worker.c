@@ -62,6 +62,7 @@ int worker_start(struct worker *w, const struct plan *plan, const struct ports *
     w->fed = 0;
     w->settings_unsent = false;
     w->level_unsent = -1;
+    w->logs_unsent = 0;
     w->due = RECYCLE_NO;
     w->recycle_at = 0;
     w->native = (struct worker_native){.is = plan->native != NULL};

@@ -57,6 +57,7 @@ struct worker {
     uint64_t fed;            /* status workers: what it knows of the feed (pool/feed.h) */
     bool settings_unsent;    /* it has yet to be told of new settings */
     int level_unsent;        /* and of a new log level; -1: not */
+    unsigned logs_unsent;    /* bits of log files that it has yet to be given */
     struct worker_native native;
 };
 

@@ -98,6 +98,8 @@ static void read_numbers(struct options *o, const struct settings *s)
     o->catch_workers_output = settings_get_number(s, "catch_workers_output", 0) != 0;
     o->process_dumpable = settings_get_number(s, "process_dumpable", 0) != 0;
     o->decorate_workers_output = settings_get_number(s, "decorate_workers_output", 1) != 0;
+    o->has_log[HANDOVER_LOG_ACCESS] = settings_get_number(s, "access.log", 0) != 0;
+    o->has_log[HANDOVER_LOG_SLOW] = settings_get_number(s, "slowlog", 0) != 0;
     o->log_level = settings_get_number(s, "log_level", LOG_LEVEL_NOTICE);
     o->log_limit = settings_get_number(s, "log_limit", LOG_LIMIT_DEFAULT);
 }

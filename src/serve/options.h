@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include "base/error.h"
 #include "base/settings.h"
+#include "host/handover.h"
 #include "host/socket.h"
 
 enum options_kind { OPTIONS_CGI, OPTIONS_STATUS, OPTIONS_SHED };
@@ -44,6 +45,7 @@ struct options {
     bool has_core_limit;
     rlim_t core_limit; /* for the programs */
     uint64_t log_level, log_limit;
+    bool has_log[HANDOVER_LOGS]; /* born with a descriptor for it */
 };
 
 /* 0 with *ret owned by the caller, or negative with err naming the setting. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "host/handover.h"
+#include "serve/ledger.h"
 #include "serve/orders.h"
 #include "serve/status.h"
 
@@ -57,6 +58,9 @@ static void obey(struct worker *w, struct channel_message *m, int descriptor)
     case CHANNEL_SETTINGS:
         if (descriptor >= 0)
             renew(w, descriptor);
+        break;
+    case CHANNEL_LOGS:
+        ledger_replace(w, m->number, descriptor);
         break;
     default: /* a newer master's word */
         break;

@@ -18,6 +18,7 @@
 #include "host/process.h"
 #include "serve/connection.h"
 #include "serve/diagnostics.h"
+#include "serve/ledger.h"
 #include "serve/listener.h"
 #include "serve/orders.h"
 #include "serve/patience.h"
@@ -306,6 +307,8 @@ static int prepare(struct worker *w, char **argv, struct error *err)
         r = listener_open(w, HANDOVER_LISTEN, w->options.listen_count, err);
     if (r == 0 && w->options.kind == OPTIONS_SHED)
         r = shed_open(w, err);
+    if (r == 0)
+        r = ledger_open(w, HANDOVER_LISTEN + (int)w->options.listen_count, err);
     w->base_descriptors = count_descriptors();
     return r;
 }
@@ -336,6 +339,7 @@ static void clear(struct worker *w)
     w->tidy = true;
     tidy(w);
     orders_close(w);
+    ledger_close(w);
     sd_event_source_disable_unref(w->alarm);
     sd_event_unref(w->event);
     status_clear(w);
@@ -362,7 +366,7 @@ int worker_run(int argc, char **argv)
     process_set_name("ganger-worker");
     process_become_subreaper();
     w->alarm_at = w->leave_by = w->sweep_at = CLOCK_NEVER;
-    w->channel = w->bell = -1;
+    w->channel = w->bell = w->logs[HANDOVER_LOG_ACCESS] = w->logs[HANDOVER_LOG_SLOW] = -1;
     if (prepare(w, argv, &err) < 0) {
         log_write(LOG_LEVEL_ERROR, argv[1], "worker cannot start: %s", err.text);
         clear(w);

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/pace.h"
 #include "board/board.h"
+#include "host/handover.h"
 #include "serve/options.h"
 
 #define WORKER_BUFFER (64u << 10)
@@ -41,6 +42,7 @@ struct worker {
     struct board *board;
     int bell;
     int channel;
+    int logs[HANDOVER_LOGS]; /* descriptors, -1: none; serve/ledger.h */
     sd_event_source *orders; /* the channel's */
     struct listener *listener;
     struct boards *boards; /* kind = status: the pools it was told of */
