@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,6 +14,7 @@
 #include "base/descriptor.h"
 #include "base/number.h"
 #include "base/sanitized.h"
+#include "host/identity.h"
 #include "host/process.h"
 #include "master/control.h"
 #include "master/signals.h"
@@ -92,6 +94,9 @@ int birth_normalise(struct pool_context *ret, struct error *err)
                                  .root = geteuid() == 0,
                                  .worker_fd = -1,
                                  .environment = worker_environment()};
+    char *user = identity_user_name(ret->uid);
+    (void)snprintf(ret->user, sizeof(ret->user), "%s", user == NULL ? "" : user);
+    free(user);
     ret->oom_score_adjust = worker_oom_score(ret->root);
     if (getrlimit(RLIMIT_NOFILE, &ret->files) < 0)
         return error_errno(err, errno, "cannot read the limit of open files");

@@ -207,12 +207,12 @@ static void replace_all(struct crew *c)
     crew_settle_all(c);
 }
 
-bool crew_dead(struct crew *c, pid_t pid, int code, int status)
+bool crew_dead(struct crew *c, pid_t pid, int code, int status, uint64_t cpu)
 {
     uint64_t now = clock_monotonic();
 
     for (size_t i = 0; i < c->member_count; i++) {
-        if (!gang_reaped(c->members[i]->gang, pid, code, status, now))
+        if (!gang_reaped(c->members[i]->gang, pid, code, status, cpu, now))
             continue;
         crew_mark(c->members[i]);
         if (c->scarce)

@@ -42,7 +42,7 @@ size_t crew_open(struct crew *c, char *const *reasons);
 void crew_settle_all(struct crew *c);
 
 /* For master/reap.h. */
-bool crew_dead(struct crew *c, pid_t pid, int code, int status);
+bool crew_dead(struct crew *c, pid_t pid, int code, int status, uint64_t cpu);
 bool crew_pool_user(const struct crew *c, uid_t uid);
 
 /* End all pools, for good: nothing of what follows is possible afterwards. */

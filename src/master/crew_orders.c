@@ -14,7 +14,7 @@
 /* ---- one pool ---- */
 
 /* A gang of the place as it is to be now, in the place of the CURRENT one if that does not serve. */
-static int start(struct crew *c, struct place *p, struct error *err)
+static int start(struct crew *c, struct place *p, enum gang_cause cause, struct error *err)
 {
     struct member *old = p->current;
     bool serves = old != NULL && gang_is_open(old->gang);
@@ -22,6 +22,7 @@ static int start(struct crew *c, struct place *p, struct error *err)
 
     if (m == NULL)
         return -ENOMEM;
+    gang_set_cause(m->gang, cause);
     int r = crew_place_open(m, err);
     if (r < 0 && old != NULL && gang_state(old->gang) != BOARD_POOL_FAILED) {
         crew_place_dismiss(m);
@@ -41,12 +42,13 @@ static int start(struct crew *c, struct place *p, struct error *err)
     return r;
 }
 
-static void begin_and_start(struct crew *c, struct place *p, enum crew_action action)
+static void begin_and_start(struct crew *c, struct place *p, enum crew_action action,
+                            enum gang_cause cause)
 {
     struct error err = ERROR_NONE;
 
     crew_progress_begin(p, action);
-    if (start(c, p, &err) < 0)
+    if (start(c, p, cause, &err) < 0)
         crew_progress_fail(p, err.text);
 }
 
@@ -142,14 +144,14 @@ static void apply(struct crew *c, struct place *p, const char *reason)
             GANG_TUNE_BEYOND)
             break;
         crew_progress_end_coming(p);
-        begin_and_start(c, p, CREW_REPLACE);
+        begin_and_start(c, p, CREW_REPLACE, GANG_CAUSE_RELOAD);
         break;
     case CHANGE_REPLACE:
         p->scaled = 0;
-        begin_and_start(c, p, CREW_REPLACE);
+        begin_and_start(c, p, CREW_REPLACE, GANG_CAUSE_RELOAD);
         break;
     case CHANGE_ADD:
-        begin_and_start(c, p, CREW_ADD);
+        begin_and_start(c, p, CREW_ADD, GANG_CAUSE_NONE);
         break;
     case CHANGE_NOTE:
         crew_progress_begin(p, CREW_KEEP);
@@ -277,7 +279,7 @@ int crew_restart(struct crew *c, const char *name, struct error *err)
         return error_set(err, EALREADY, "pool %s is stopped; `gangerctl start %s` starts it", name,
                          name);
     crew_progress_end_coming(p);
-    begin_and_start(c, p, CREW_REPLACE);
+    begin_and_start(c, p, CREW_REPLACE, GANG_CAUSE_RESTART);
     return 0;
 }
 
@@ -298,6 +300,7 @@ int crew_stop_pool(struct crew *c, const char *name, struct error *err)
         if (m->place != p || (m->toward != NULL && m->toward != p))
             continue;
         m->toward = NULL;
+        gang_set_cause(m->gang, GANG_CAUSE_NONE);
         gang_stop(m->gang, GANG_STOP_DRAIN, clock_monotonic());
         crew_mark(m);
     }
@@ -314,7 +317,7 @@ int crew_start_pool(struct crew *c, const char *name, struct error *err)
         return error_set(err, EALREADY, "pool %s is running; `gangerctl restart %s` restarts it",
                          name, name);
     p->stopped = false;
-    begin_and_start(c, p, CREW_START);
+    begin_and_start(c, p, CREW_START, GANG_CAUSE_NONE);
     if (p->result == CREW_FAILED && p->current != NULL && !gang_is_open(p->current->gang) &&
         gang_state(p->current->gang) != BOARD_POOL_FAILED)
         p->stopped = true; /* it is still, or is about to be */
@@ -339,7 +342,7 @@ int crew_scale(struct crew *c, const char *name, uint32_t max_children, struct e
     p->scaled = max_children;
     if (r == GANG_TUNE_BEYOND) {
         crew_progress_end_coming(p);
-        begin_and_start(c, p, CREW_REPLACE);
+        begin_and_start(c, p, CREW_REPLACE, GANG_CAUSE_RESTART);
     } else if (m == p->current)
         crew_progress_begin(p, CREW_TUNE);
     crew_mark(m);

@@ -84,8 +84,10 @@ void crew_progress_let_go(struct member *m, struct place *toward)
 
 void crew_progress_end_coming(struct place *p)
 {
-    if (p->coming != NULL)
-        crew_progress_let_go(p->coming, NULL);
+    if (p->coming == NULL)
+        return;
+    gang_set_cause(p->coming->gang, GANG_CAUSE_NONE); /* it has replaced nobody */
+    crew_progress_let_go(p->coming, NULL);
 }
 
 /* Paths that nobody else is to remove any more. */
@@ -254,6 +256,23 @@ static void look_at_going(struct crew *c, struct member *m, uint64_t now)
         crew_place_dismiss(m);
 }
 
+/* What those that go still use. */
+static void tell_elders(struct crew *c, struct place *p)
+{
+    struct gang_elders all = {0};
+
+    for (size_t i = 0; i < c->member_count; i++) {
+        if (c->members[i]->place != p || c->members[i]->role != CREW_GOING)
+            continue;
+        struct gang_elders one = gang_weight(c->members[i]->gang);
+        all.workers += one.workers;
+        all.resident += one.resident;
+        all.proportional += one.proportional;
+    }
+    if (p->current != NULL && gang_set_elders(p->current->gang, &all))
+        crew_mark(p->current);
+}
+
 static bool is_rolling(const struct crew *c, const struct place *p)
 {
     for (size_t i = 0; i < c->member_count; i++) {
@@ -301,6 +320,7 @@ static void look(struct crew *c, struct place *p, uint64_t now)
         if (c->members[i - 1]->place == p && c->members[i - 1]->role == CREW_GOING)
             look_at_going(c, c->members[i - 1], now);
     }
+    tell_elders(c, p);
     bool rolling = is_rolling(c, p);
     if (p->current != NULL && !rolling && gang_at_strength(p->current->gang) &&
         gang_set_floor(p->current->gang, 0))

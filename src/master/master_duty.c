@@ -89,11 +89,12 @@ void master_stop(struct master *m, enum gang_stop_how how)
     crew_stop(m->crew, how);
 }
 
-static bool child_dead(void *cookie, pid_t pid, int code, int status)
+static bool child_dead(void *cookie, pid_t pid, int code, int status, uint64_t cpu)
 {
     struct master *m = cookie;
 
-    return upgrade_reaped(m->upgrade, pid, code, status) || crew_dead(m->crew, pid, code, status);
+    return upgrade_reaped(m->upgrade, pid, code, status) ||
+           crew_dead(m->crew, pid, code, status, cpu);
 }
 
 static bool child_of_pool(void *cookie, uid_t uid)

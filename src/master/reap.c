@@ -20,6 +20,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +30,21 @@ static void kill_group(pid_t pid)
 {
     if (pid > 1 && getpgid(pid) == pid)
         (void)kill(-pid, SIGKILL);
+}
+
+static uint64_t microseconds(const struct timeval *t)
+{
+    return (uint64_t)t->tv_sec * 1000000u + (uint64_t)t->tv_usec;
+}
+
+/* Reap it.  What it has used. */
+static uint64_t bury(pid_t pid)
+{
+    struct rusage usage = {0};
+
+    while (wait4(pid, NULL, WNOHANG, &usage) < 0 && errno == EINTR)
+        ;
+    return microseconds(&usage.ru_utime) + microseconds(&usage.ru_stime);
 }
 
 bool reap_children(const struct reaper *r)
@@ -45,9 +62,7 @@ bool reap_children(const struct reaper *r)
         pid_t pid = info.si_pid;
         if (r->pool_user(r->cookie, info.si_uid))
             kill_group(pid);
-        while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG) < 0 && errno == EINTR)
-            ;
-        (void)r->dead(r->cookie, pid, info.si_code, info.si_status);
+        (void)r->dead(r->cookie, pid, info.si_code, info.si_status, bury(pid));
     }
     return true;
 }

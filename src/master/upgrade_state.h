@@ -18,7 +18,8 @@
 #include "master/control.h"
 #include "pool/frozen.h"
 
-#define UPGRADE_VERSION 1u
+/* … and what belongs to boards of another layout, too: the last three digits are its own. */
+#define UPGRADE_VERSION (BOARD_VERSION * 1000u + 2u)
 #define UPGRADE_PATH 4096
 
 enum upgrade_kind { UPGRADE_MASTER = 1, UPGRADE_CONF = 2, UPGRADE_WAITER = 3, UPGRADE_HANDED = 4 };

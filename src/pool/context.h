@@ -26,6 +26,7 @@ struct pool_context {
     bool root; /* the master may become other users */
     uid_t uid; /* its own, effective */
     gid_t gid;
+    char user[64];                    /* its name; "": not known */
     const char *runtime_directory;    /* the master makes it at start; NULL: none */
     int worker_fd;                    /* ganger-worker, opened once (host/process.h); -1: none */
     const char *worker_path;          /* for messages */

@@ -57,12 +57,37 @@ static int put_ports(struct settings *s, const struct frozen_gang *g)
 static int put_totals(struct settings *s, const char *name, const struct board_totals *totals)
 {
     uint64_t numbers[BOARD_GONE];
-    int r = 0;
+    char text[BOARD_GONE * 21 + 1];
+    size_t length = 0;
 
     memcpy(numbers, totals, sizeof(numbers));
-    for (size_t i = 0; i < BOARD_GONE && r == 0; i++)
-        r = settings_add_number(s, name, numbers[i]);
-    return r;
+    for (size_t i = 0; i < BOARD_GONE; i++)
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "%llu ",
+                                   (unsigned long long)numbers[i]);
+    return settings_add(s, name, text);
+}
+
+/* Most of them are 0: of the others, place and number. */
+static int put_deaths(struct settings *s, const char *name, const uint32_t *counts, size_t count)
+{
+    char text[BOARD_EXIT_CODES * 15 + 1];
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        if (counts[i] != 0)
+            length += (size_t)snprintf(text + length, sizeof(text) - length, "%u %u ", (unsigned)i,
+                                       counts[i]);
+    }
+    return settings_add(s, name, text);
+}
+
+static int put_card(struct settings *s, const char *codes, const char *signals,
+                    const struct board_card *card)
+{
+    int r = put_deaths(s, codes, card->exit_codes, BOARD_EXIT_CODES);
+
+    return r < 0 ? r : put_deaths(s, signals, card->exit_signals, BOARD_EXIT_SIGNALS);
 }
 
 int frozen_put_gang(struct state *to, const struct frozen_gang *g)
@@ -75,6 +100,10 @@ int frozen_put_gang(struct state *to, const struct frozen_gang *g)
         r = put_totals(&s, "gone", &g->gone);
     if (r == 0)
         r = put_totals(&s, "inherited", &g->inherited);
+    if (r == 0)
+        r = put_card(&s, "exit_codes", "exit_signals", &g->card);
+    if (r == 0)
+        r = put_card(&s, "inherited_codes", "inherited_signals", &g->inherited_card);
     for (size_t i = 0; i < WINDOW_BUCKETS && r == 0; i++)
         r = settings_add_number(&s, "needed", g->window.buckets[i]);
     if (r == 0)

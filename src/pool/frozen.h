@@ -58,6 +58,7 @@ struct frozen_worker {
     uint64_t warm, nudge;
     bool busy;
     uint64_t accepted, since;
+    uint64_t cpu, resident, proportional;
 };
 
 struct frozen_leftover {
@@ -98,6 +99,9 @@ struct frozen_gang {
     char reason[BOARD_REASON];
     char last_words[FROZEN_WORDS];
     int last_speaker;
+    uint32_t cause; /* enum gang_cause */
+    uint32_t shed_by;
+    uint64_t shed_seen;
     struct frozen_port *ports;
     size_t port_count;
     struct frozen_worker *workers;

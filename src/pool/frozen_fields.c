@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include "base/log.h"
+#include "pool/gang.h"
 
 #define ROW(struct_, type_, member_, most_)                                                        \
     {                                                                                              \
@@ -77,6 +78,12 @@ static const struct state_field gang_fields[] = {
     G(U64, card.recycled_memory, INT64_MAX),
     G(U64, card.terminated, INT64_MAX),
     G(U64, card.recycled_emergency, INT64_MAX),
+    G(U64, card.recycled_reload, INT64_MAX),
+    G(U64, card.recycled_restart, INT64_MAX),
+    G(U64, card.recycled_idle, INT64_MAX),
+    G(U64, card.shed, INT64_MAX),
+    G(U64, card.process_cpu, INT64_MAX),
+    G(U64, card.measured, INT64_MAX),
     G(U32, inherited_card.max_children_reached, UINT32_MAX),
     G(U64, inherited_card.spawned, INT64_MAX),
     G(U64, inherited_card.exits_ok, INT64_MAX),
@@ -87,6 +94,11 @@ static const struct state_field gang_fields[] = {
     G(U64, inherited_card.recycled_memory, INT64_MAX),
     G(U64, inherited_card.terminated, INT64_MAX),
     G(U64, inherited_card.recycled_emergency, INT64_MAX),
+    G(U64, inherited_card.recycled_reload, INT64_MAX),
+    G(U64, inherited_card.recycled_restart, INT64_MAX),
+    G(U64, inherited_card.recycled_idle, INT64_MAX),
+    G(U64, inherited_card.shed, INT64_MAX),
+    G(U64, inherited_card.process_cpu, INT64_MAX),
     G(U64, throttle.until, UINT64_MAX),
     G(U64, throttle.pause, THROTTLE_LONGEST),
     G(U32, throttle.failures, UINT32_MAX),
@@ -103,6 +115,9 @@ static const struct state_field gang_fields[] = {
     G(TEXT, reason, BOARD_REASON),
     G(TEXT, last_words, FROZEN_WORDS),
     NUMBER(frozen_gang, last_speaker, 0, INT_MAX),
+    G(U32, cause, GANG_CAUSE_RESTART),
+    G(U32, shed_by, UINT32_MAX),
+    G(U64, shed_seen, BOARD_COUNT_MAX),
 };
 
 static const struct state_field worker_fields[] = {
@@ -132,6 +147,9 @@ static const struct state_field worker_fields[] = {
     W(FLAG, busy, 1),
     W(U64, accepted, UINT64_MAX),
     W(U64, since, UINT64_MAX),
+    W(U64, cpu, INT64_MAX),
+    W(U64, resident, BOARD_AMOUNT_MAX),
+    W(U64, proportional, BOARD_AMOUNT_MAX),
 };
 
 static const struct state_field leftover_fields[] = {

@@ -36,17 +36,6 @@ static int take_row(const struct settings *s, const char *name, uint64_t most, s
     return 0;
 }
 
-static int take_totals(const struct settings *s, const char *name, struct board_totals *to,
-                       struct error *err)
-{
-    uint64_t numbers[BOARD_GONE];
-    int r = take_row(s, name, INT64_MAX, BOARD_GONE, numbers, err);
-
-    if (r == 0)
-        memcpy(to, numbers, sizeof(*to));
-    return r;
-}
-
 /* A number of `text` up to the blank behind it, where *text is then; false when there is none. */
 static bool next_number(const char **text, uint64_t most, uint64_t *ret)
 {
@@ -56,6 +45,48 @@ static bool next_number(const char **text, uint64_t most, uint64_t *ret)
         return false;
     *text = blank + 1;
     return true;
+}
+
+/* One row of exactly so many numbers. */
+static int take_totals(const struct settings *s, const char *name, struct board_totals *to,
+                       struct error *err)
+{
+    const char *text = settings_get(s, name, "");
+    uint64_t numbers[BOARD_GONE];
+
+    for (size_t i = 0; i < BOARD_GONE; i++) {
+        if (!next_number(&text, INT64_MAX, &numbers[i]))
+            return error_set(err, EINVAL, "the state lacks a %s that can be", name);
+    }
+    if (*text != '\0')
+        return error_set(err, EINVAL, "the state lacks a %s that can be", name);
+    memcpy(to, numbers, sizeof(*to));
+    return 0;
+}
+
+/* Pairs of a place and a number, in the order of the places. */
+static int take_deaths(const struct settings *s, const char *name, uint32_t *to, size_t count,
+                       struct error *err)
+{
+    const char *text = settings_get(s, name, "");
+    uint64_t place = 0, number = 0, before = 0;
+
+    while (*text != '\0') {
+        if (!next_number(&text, count - 1, &place) || place <= before ||
+            !next_number(&text, UINT32_MAX, &number))
+            return error_set(err, EINVAL, "the state has %s that cannot be", name);
+        to[place] = (uint32_t)number;
+        before = place;
+    }
+    return 0;
+}
+
+static int take_card(const struct settings *s, const char *codes, const char *signals,
+                     struct board_card *to, struct error *err)
+{
+    int r = take_deaths(s, codes, to->exit_codes, BOARD_EXIT_CODES, err);
+
+    return r < 0 ? r : take_deaths(s, signals, to->exit_signals, BOARD_EXIT_SIGNALS, err);
 }
 
 static int take_port(struct frozen_port *ret, const char *text, struct error *err)
@@ -125,6 +156,10 @@ static int take_gang(struct frozen_gang *g, const struct settings *s, struct err
         r = take_totals(s, "gone", &g->gone, err);
     if (r == 0)
         r = take_totals(s, "inherited", &g->inherited, err);
+    if (r == 0)
+        r = take_card(s, "exit_codes", "exit_signals", &g->card, err);
+    if (r == 0)
+        r = take_card(s, "inherited_codes", "inherited_signals", &g->inherited_card, err);
     if (r == 0)
         r = take_row(s, "needed", UINT32_MAX, WINDOW_BUCKETS, needed, err);
     for (size_t i = 0; r == 0 && i < WINDOW_BUCKETS; i++)

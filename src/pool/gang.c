@@ -246,6 +246,7 @@ enum lifecycle_action gang_event(struct gang *g, struct worker *w, enum lifecycl
         g->proven = true;
         break;
     case LIFECYCLE_DO_ASK:
+        gang_count_leaving(g, w);
         board_slot_set_drain(g->board, w->slot);
         break;
     case LIFECYCLE_DO_TERMINATE:

@@ -105,8 +105,9 @@ uint64_t gang_settle(struct gang *g, uint64_t now);
 
 /* A watched descriptor is readable (or hung up), or writable. */
 void gang_ready(struct gang *g, const struct gang_watch *w, uint64_t now);
-/* Child `pid` is dead (waitid's si_code and si_status).  False when it is not one of this gang. */
-bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t now);
+/* Child `pid` is dead (waitid's si_code and si_status), and has used `cpu` microseconds of processor
+ * time, its own children included.  False when it is not one of this gang. */
+bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t cpu, uint64_t now);
 
 enum gang_stop_how {
     /* What has been accepted, or waits in a socket that no other gang serves, is finished, however
@@ -145,6 +146,17 @@ bool gang_set_floor(struct gang *g, uint32_t floor);
 bool gang_set_cap(struct gang *g, uint32_t cap);
 /* At most so many more processes than live now, as other gangs of its pool live, too. */
 bool gang_set_room(struct gang *g, uint32_t room);
+/* Why a gang is made to take the place of another one; and then, why the workers of that one leave. */
+enum gang_cause { GANG_CAUSE_NONE, GANG_CAUSE_RELOAD, GANG_CAUSE_RESTART };
+void gang_set_cause(struct gang *g, enum gang_cause cause);
+/* What gangs of before that still finish use: published with what `g` uses itself. */
+struct gang_elders {
+    uint32_t workers;
+    uint64_t resident, proportional; /* bytes */
+};
+struct gang_elders gang_weight(const struct gang *g);
+/* Returns whether that is new, and the gang is to be settled. */
+bool gang_set_elders(struct gang *g, const struct gang_elders *elders);
 /* `g` goes on in the place of `from`: the paths of sockets they share belong to it now, and what
  * `from` has counted counts for it. */
 void gang_inherit(struct gang *g, struct gang *from);
@@ -161,6 +173,22 @@ unsigned gang_logs_reopen(struct gang *g);
 
 /* Replace every worker that serves now, as if it had reached pm.max_requests. */
 void gang_replace_all(struct gang *g);
+
+/* ---- what workers cost ---- */
+
+struct gang_worker { /* one that lives, or did when it was listed */
+    uint32_t slot, serial;
+    pid_t pid;
+};
+/* All that live, at most `room`.  How many. */
+size_t gang_list(const struct gang *g, struct gang_worker *to, size_t room);
+struct gang_cost {
+    uint64_t resident, proportional; /* bytes, of all its processes; proportional 0: not known */
+    uint64_t cpu;                    /* microseconds since its start */
+};
+/* `of` costs so much; to be settled, by and by.  One that is gone is ignored. */
+void gang_measured(struct gang *g, const struct gang_worker *of, const struct gang_cost *cost,
+                   uint64_t now);
 
 /* ---- questions ---- */
 const char *gang_name(const struct gang *g);

@@ -45,22 +45,7 @@ static void find_reason(struct gang *g, const struct verdict_facts *f, pid_t pid
                     spoke ? "; its last words: " : "", spoke ? g->last_words : "");
 }
 
-static void count(struct gang *g, enum verdict_sort sort)
-{
-    switch (sort) {
-    case VERDICT_OK:
-        g->card.exits_ok++;
-        break;
-    case VERDICT_ERROR:
-        g->card.exits_error++;
-        break;
-    case VERDICT_SIGNAL:
-        g->card.exits_signal++;
-        break;
-    }
-}
-
-static void bury(struct gang *g, struct worker *w, int code, int status, uint64_t now)
+static void bury(struct gang *g, struct worker *w, int code, int status, uint64_t cpu, uint64_t now)
 {
     struct verdict_facts f = {.state = w->state,
                               .code = code,
@@ -77,6 +62,7 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
     f.burial = gang_event(g, w, LIFECYCLE_EXITED, now);
     f.served = gang_slot_served(g, w->slot);
     f.native = w->native.is;
+    gang_count_gone(g, w, cpu);
     uint32_t most = board_slot_max_active(g->board, w->slot);
     g->card.max_active = g->card.max_active > most ? g->card.max_active : most;
     board_slot_release(g->board, w->slot);
@@ -85,7 +71,7 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
     gang_lines_last(g, &last, now);
 
     struct verdict v = verdict_judge(&f);
-    count(g, v.sort);
+    gang_count_death(g, v.sort, code, status);
     say_death(g, &v, &f, last.pid, now);
     if (v.proof)
         gang_proved(g, started);
@@ -102,7 +88,7 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
     }
 }
 
-bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t now)
+bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t cpu, uint64_t now)
 {
     for (uint32_t i = 0; i < g->slots; i++) {
         struct worker *w = &g->workers[i];
@@ -113,9 +99,9 @@ bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t now)
         gang_hear_report(g, w, now);
         gang_hear_words(g, w, now);
         if (gang_queue_is_shedder(g, w))
-            gang_queue_bury(g, w, code, status, now);
+            gang_queue_bury(g, w, code, status, cpu, now);
         else
-            bury(g, w, code, status, now);
+            bury(g, w, code, status, cpu, now);
         return true;
     }
     return false;

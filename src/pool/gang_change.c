@@ -219,31 +219,6 @@ void gang_take_paths(struct gang *g, struct gang *from)
     ports_take_paths(&g->ports, &from->ports);
 }
 
-void gang_inherit_counts(struct gang *g, struct gang *from)
-{
-    struct board_totals now;
-    struct board_card *to = &g->card, *c = &from->card, *told = &from->inherited_card;
-
-    board_snapshot_totals(from->board, &now);
-    board_slot_add_totals(g->board, &now, &from->inherited);
-    from->inherited = now;
-    to->spawned += c->spawned - told->spawned;
-    to->exits_ok += c->exits_ok - told->exits_ok;
-    to->exits_error += c->exits_error - told->exits_error;
-    to->exits_signal += c->exits_signal - told->exits_signal;
-    to->spawn_failures += c->spawn_failures - told->spawn_failures;
-    to->recycled_requests += c->recycled_requests - told->recycled_requests;
-    to->recycled_memory += c->recycled_memory - told->recycled_memory;
-    to->recycled_emergency += c->recycled_emergency - told->recycled_emergency;
-    to->terminated += c->terminated - told->terminated;
-    to->max_children_reached += c->max_children_reached - told->max_children_reached;
-    if (c->max_active > to->max_active)
-        to->max_active = c->max_active;
-    if (c->max_listen_queue > to->max_listen_queue)
-        to->max_listen_queue = c->max_listen_queue;
-    *told = *c;
-}
-
 void gang_inherit(struct gang *g, struct gang *from)
 {
     struct error err = ERROR_NONE;
@@ -253,4 +228,6 @@ void gang_inherit(struct gang *g, struct gang *from)
         gang_say(g, LOG_LEVEL_WARNING, "%s", err.text);
     g->card.start_time = from->card.start_time;
     gang_inherit_counts(g, from);
+    from->cause = g->cause;
+    g->cause = GANG_CAUSE_NONE;
 }

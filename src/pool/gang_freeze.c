@@ -58,6 +58,9 @@ static struct frozen_worker freeze_worker(const struct worker *w)
         .busy = w->native.busy,
         .accepted = w->native.accepted,
         .since = w->native.since,
+        .cpu = w->cpu,
+        .resident = w->resident,
+        .proportional = w->proportional,
     };
 }
 
@@ -136,6 +139,9 @@ static struct frozen_gang freeze_numbers(const struct gang *g, const struct froz
         .shed_after = g->queue.not_before,
         .said_shedding = g->queue.said_shedding,
         .last_speaker = g->last_speaker,
+        .cause = g->cause,
+        .shed_by = g->queue.shed_by,
+        .shed_seen = g->queue.shed_seen,
     };
 
     memcpy(f.toward, marks->toward, sizeof(f.toward));

@@ -150,13 +150,16 @@ static void start_shedder(struct gang *g, uint64_t now)
              g->card.listen_queue, g->max_children, (int)w->pid);
 }
 
-void gang_queue_bury(struct gang *g, struct worker *w, int code, int status, uint64_t now)
+void gang_queue_bury(struct gang *g, struct worker *w, int code, int status, uint64_t cpu,
+                     uint64_t now)
 {
     struct gang_queue *q = &g->queue;
     struct leftover last = {.pid = w->pid, .slot = w->slot, .serial = w->serial};
     uint64_t shed = board_snapshot_slot(g->board, w->slot).requests;
     char how[VERDICT_TEXT_MAX];
 
+    gang_count_shed(g);
+    gang_count_gone(g, w, cpu);
     gang_hear_unwatch(g, w, GANG_WATCH_REPORT, w->report);
     gang_hear_unwatch(g, w, GANG_WATCH_CHANNEL, w->channel);
     enum lifecycle_action burial = gang_event(g, w, LIFECYCLE_EXITED, now);

@@ -83,7 +83,6 @@ static void replace(struct gang *g, uint32_t count, uint64_t now)
         if (oldest == NULL)
             return;
         (void)gang_event(g, oldest, LIFECYCLE_DRAIN, now);
-        gang_stock_recycled(g, oldest);
     }
 }
 

@@ -4,7 +4,7 @@
 
 /*
  * The inside of a gang, for the files that make it up and nobody else: gang.c (its life),
- * gang_settle.c, gang_stock.c (what the policy is to know), gang_queue.c (what waits, and the
+ * gang_settle.c, gang_count.c, gang_stock.c (what the policy is to know), gang_queue.c (what waits, and the
  * shedder), gang_hearing.c (what comes from workers), gang_lines.c (what they write), gang_burial.c (their
  * deaths), gang_card.c (what is published).
  */
@@ -18,6 +18,7 @@
 #include "pool/ports.h"
 #include "pool/recycle.h"
 #include "pool/throttle.h"
+#include "pool/verdict.h"
 #include "pool/window.h"
 #include "pool/worker.h"
 
@@ -59,6 +60,8 @@ struct gang_queue {
     uint64_t quiet_full, quiet_shedding; /* no complaint before */
     unsigned full_looks, reached;
     bool said_shedding;
+    uint32_t shed_by;   /* which shedder … */
+    uint64_t shed_seen; /* … has answered as many, which are counted */
 };
 
 struct gang {
@@ -125,7 +128,10 @@ struct gang {
     char reason[BOARD_REASON];
     char last_words[GANG_LAST_WORDS]; /* the last line that a worker wrote, escaped … */
     pid_t last_speaker;               /* … and which */
-    struct board_card card;           /* counters, and all else as published last */
+    enum gang_cause cause;
+    uint64_t resident, proportional; /* bytes, of all workers, as measured last */
+    struct gang_elders elders;
+    struct board_card card; /* counters, and all else as published last */
     struct board_card published;
     struct log_limit deaths;  /* of lines about deaths */
     struct log_limit opaques; /* of lines about workers that turned out to be opaque */
@@ -200,7 +206,8 @@ uint64_t gang_queue_settle(struct gang *g, const struct policy_input *in, uint64
 uint32_t gang_queue_spare(const struct gang *g);
 /* The shedder sits in the last slot. */
 bool gang_queue_is_shedder(const struct gang *g, const struct worker *w);
-void gang_queue_bury(struct gang *g, struct worker *w, int code, int status, uint64_t now);
+void gang_queue_bury(struct gang *g, struct worker *w, int code, int status, uint64_t cpu,
+                     uint64_t now);
 
 /* Those of the pool opened.  0 or negative. */
 int gang_logs_open(struct gang *g, struct error *err);
@@ -215,6 +222,15 @@ int gang_logs_send(const struct gang *g, struct worker *w);
 uint32_t gang_change_capacity(uint32_t posts);
 /* The shedder's plan for `pool`, as it is now.  0 or negative. */
 int gang_queue_renew(struct gang *g, const struct conf_pool *pool, struct error *err);
+
+/* ---- gang_count.c ---- */
+/* It has been asked to leave, and had not been before: count why. */
+void gang_count_leaving(struct gang *g, const struct worker *w);
+/* It is dead, and has used so much: nothing of what it cost is to be counted any more. */
+void gang_count_gone(struct gang *g, struct worker *w, uint64_t cpu);
+void gang_count_death(struct gang *g, enum verdict_sort sort, int code, int status);
+/* Count what the shedder has answered since the last look. */
+void gang_count_shed(struct gang *g);
 
 /* Publish what has changed. */
 void gang_publish(struct gang *g, uint64_t now);

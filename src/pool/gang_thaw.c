@@ -105,6 +105,9 @@ static void fill_numbers(struct gang *g, const struct frozen_gang *f)
     g->queue.said_shedding = f->said_shedding;
     g->queue.rung = true; /* look at once */
     g->last_speaker = f->last_speaker;
+    g->cause = (enum gang_cause)f->cause;
+    g->queue.shed_by = f->shed_by;
+    g->queue.shed_seen = f->shed_seen;
     (void)snprintf(g->reason, sizeof(g->reason), "%s", f->reason);
     (void)snprintf(g->last_words, sizeof(g->last_words), "%s", f->last_words);
 }
@@ -147,6 +150,9 @@ static void fill_worker(struct worker *w, const struct frozen_worker *f)
                                        .busy = f->busy,
                                        .accepted = f->accepted,
                                        .since = f->since};
+    w->cpu = f->cpu;
+    w->resident = f->resident;
+    w->proportional = f->proportional;
 }
 
 static int watch_worker(struct gang *g, const struct worker *w)
@@ -169,6 +175,8 @@ static int fill_workers(struct gang *g, const struct frozen_gang *f, struct erro
         struct worker *w = &g->workers[from->slot];
 
         fill_worker(w, from);
+        g->resident += w->resident;
+        g->proportional += w->proportional;
         if (!gang_queue_is_shedder(g, w))
             gang_count_process(g, 1);
         else /* until it is calm; else the first look would send it home */

@@ -65,6 +65,7 @@ int worker_start(struct worker *w, const struct plan *plan, const struct ports *
     w->logs_unsent = 0;
     w->due = RECYCLE_NO;
     w->recycle_at = 0;
+    w->cpu = w->resident = w->proportional = 0;
     w->native = (struct worker_native){.is = plan->native != NULL};
     if (w->native.is) {
         w->native.opaque = native_is_opaque(plan->native);

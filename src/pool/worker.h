@@ -58,6 +58,9 @@ struct worker {
     bool settings_unsent;    /* it has yet to be told of new settings */
     int level_unsent;        /* and of a new log level; -1: not */
     unsigned logs_unsent;    /* bits of log files that it has yet to be given */
+    uint64_t cpu;            /* microseconds of processor time that are counted … */
+    uint64_t resident;       /* … and bytes, of it and its descendants */
+    uint64_t proportional;
     struct worker_native native;
 };
 

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "master/reap.h"
 
@@ -18,15 +19,17 @@
 
 struct seen {
     unsigned count;
+    uint64_t cpu;
     unsigned wrong; /* not the status that was expected */
     uid_t uid;      /* whose groups are ours */
 };
 
-static bool dead(void *cookie, pid_t pid, int code, int status)
+static bool dead(void *cookie, pid_t pid, int code, int status, uint64_t cpu)
 {
     struct seen *s = cookie;
 
     s->count++;
+    s->cpu += cpu;
     /* Every child of these tests exits with the low bits of its pid. */
     s->wrong += code != CLD_EXITED || status != (pid & 0x3f);
     return false;
@@ -82,6 +85,38 @@ static void test_C09_deaths_that_merge_into_one_signal(void **unused)
     assert_int_equal(errno, ECHILD);
 }
 
+/* Works for so long by the processor's clock (microseconds). */
+static void work(clock_t usec)
+{
+    while (clock() < usec * (CLOCKS_PER_SEC / 1000000))
+        ;
+}
+
+static void test_what_the_dead_have_used(void **unused)
+{
+    struct seen s = {.uid = (uid_t)-1};
+    const struct reaper reaper = {.cookie = &s, .dead = dead, .pool_user = pool_user};
+    siginfo_t info;
+
+    (void)unused;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (fork() == 0) {
+            work(40000);
+            _exit(0);
+        }
+        (void)wait(NULL); /* its child's time is its own then */
+        work(40000);
+        _exit(getpid() & 0x3f);
+    }
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    (void)reap_children(&reaper);
+    assert_int_equal(s.count, 1);
+    assert_int_equal(s.wrong, 0);
+    assert_true(s.cpu >= 70000);
+}
+
 /* A leader that dies and leaves a member of its group, which holds a pipe.  True when it was killed. */
 static bool group_ends(uid_t ours)
 {
@@ -134,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_C09_deaths_that_merge_into_one_signal),
+        cmocka_unit_test(test_what_the_dead_have_used),
         cmocka_unit_test(test_C01_what_a_dead_program_leaves_in_its_group_dies),
         cmocka_unit_test(test_groups_of_strangers_are_left_alone),
     };

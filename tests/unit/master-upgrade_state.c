@@ -139,7 +139,7 @@ static void test_refused(void **unused)
     enum part crowd[CONTROL_LINKS + 3] = {FACTS};
 
     (void)unused;
-    refuse(UPGRADE_VERSION + 1, whole, 3, &g, "has version 2");
+    refuse(UPGRADE_VERSION + 1, whole, 3, &g, "has version");
     refuse(0, whole, 3, &g, "has version 0"); /* C31 */
     refuse(UPGRADE_VERSION, headless, 2, &g, "begin with the master");
     refuse(UPGRADE_VERSION, bare, 2, &g, "lacks the configuration");

@@ -45,7 +45,11 @@ static struct frozen_gang gang(struct frozen_port *ports)
         .bell_read = 12,
         .bell_write = 13,
         .gone = {.requests = 7, .times = {[2] = 5}, .buckets = {[1][15] = 9}},
-        .card = {.spawned = 77},
+        .card = {.spawned = 77,
+                 .recycled_reload = 6,
+                 .exit_codes = {[1] = 2, [255] = UINT32_MAX},
+                 .exit_signals = {[64] = 8}},
+        .inherited_card = {.recycled_restart = 5, .exit_codes = {[2] = 1}},
         .throttle = {.until = 5, .pause = 100000, .failures = 1},
         .window = {.width = 1, .buckets = {[3] = 4}},
         .reason = "a worker = odd\\n",
@@ -106,6 +110,11 @@ static void test_written_and_read(void **unused)
     assert_true(back.gone.requests == 7 && back.gone.times[2] == 5 &&
                 back.gone.buckets[1][15] == 9);
     assert_true(back.card.spawned == 77);
+    assert_true(back.card.recycled_reload == 6 && back.inherited_card.recycled_restart == 5);
+    assert_memory_equal(back.card.exit_codes, g.card.exit_codes, sizeof(g.card.exit_codes));
+    assert_memory_equal(back.card.exit_signals, g.card.exit_signals, sizeof(g.card.exit_signals));
+    assert_memory_equal(back.inherited_card.exit_codes, g.inherited_card.exit_codes,
+                        sizeof(g.card.exit_codes));
     assert_memory_equal(&back.throttle, &g.throttle, sizeof(g.throttle));
     assert_memory_equal(&back.window, &g.window, sizeof(g.window));
     assert_int_equal(back.port_count, 2);
@@ -181,6 +190,10 @@ static void test_what_cannot_be(void **unused)
     BREAK(g.throttle.failures = 0);
     BREAK(g.gone.requests = UINT64_MAX);
     BREAK(g.card.spawned = UINT64_MAX);
+    BREAK(g.card.exit_codes[0] = 1); /* no cause of death */
+    BREAK(g.card.recycled_reload = UINT64_MAX);
+    BREAK(g.cause = 3);
+    BREAK(w[0].resident = UINT64_MAX);
     BREAK(ports[0].fd = 2);
     BREAK(w[0].state = LIFECYCLE_EMPTY);
     BREAK(w[0].state = LIFECYCLE_STATES);

@@ -66,6 +66,16 @@ static int thaw(const struct world *w, const struct frozen_gang *f)
     wrong += CHECK(board_snapshot(gang_board(g), &s) == 0);
     wrong += CHECK(s.card.spawned == theirs.spawned && s.card.start_time == theirs.start_time);
     wrong += CHECK(s.card.exits_signal == theirs.exits_signal);
+    wrong += CHECK(memcmp(s.card.exit_codes, theirs.exit_codes, sizeof(theirs.exit_codes)) == 0);
+    wrong +=
+        CHECK(memcmp(s.card.exit_signals, theirs.exit_signals, sizeof(theirs.exit_signals)) == 0);
+    wrong += CHECK(s.card.recycled_idle == theirs.recycled_idle);
+    wrong += CHECK(s.card.process_cpu == theirs.process_cpu);
+    wrong += CHECK(s.card.memory_resident == theirs.memory_resident);
+    wrong += CHECK(s.card.memory_proportional == theirs.memory_proportional);
+    wrong += CHECK(s.card.measured == theirs.measured);
+    wrong += CHECK(strcmp(s.card.user, theirs.user) == 0);
+    wrong += CHECK(memcmp(&s.card.limits, &theirs.limits, sizeof(theirs.limits)) == 0);
     return wrong;
 }
 
@@ -116,6 +126,47 @@ static void test_at_strength(void **unused)
     begin(&w, 3, READY "printf 'half a line' >&2\nexec sleep 60\n");
     UNTIL(&w, gang_serving(w.gang) == 3);
     freeze_and_thaw(&w);
+    end(&w);
+}
+
+static void test_counters(void **unused)
+{
+    struct error err = ERROR_NONE;
+    struct gang_worker list[3];
+    struct world w;
+
+    (void)unused;
+    begin(&w, 3, READY "trap 'exit 5' USR1\nwhile :; do sleep 0.05; done\n");
+    UNTIL(&w, gang_serving(w.gang) == 3);
+    assert_int_equal(gang_list(w.gang, list, 3), 3);
+    assert_int_equal(kill(list[0].pid, SIGKILL), 0);
+    assert_int_equal(kill(list[1].pid, SIGUSR1), 0);
+    UNTIL(&w, card(&w).exit_codes[5] == 1 && card(&w).exit_signals[SIGKILL] == 1);
+    gang_measured(w.gang, &list[2], &(struct gang_cost){100, 10, 1}, now(&w));
+    UNTIL(&w, gang_serving(w.gang) == 3);
+    assert_int_equal(gang_scale(w.gang, 2, now(&w), &err), 0);
+    (void)turn(&w, 0);
+    assert_int_equal(card(&w).recycled_idle, 1);
+    assert_int_equal(card(&w).memory_resident, 100);
+    freeze_and_thaw(&w);
+    end(&w);
+}
+
+/* A worker that waits for its successor (pm.max_requests) is told anew whether it is to. */
+static void test_who_is_held_is_told_anew(void **unused)
+{
+    struct board *worker = NULL;
+    struct world w;
+
+    (void)unused;
+    begin(&w, 1, READY "exec sleep 60\n");
+    UNTIL(&w, gang_serving(w.gang) == 1);
+    (void)turn(&w, 0);
+    assert_int_equal(board_attach(&worker, board_fd(gang_board(w.gang)), 0, NULL), 0);
+    board_own_slot(worker)->hold_at = 1;
+    freeze_and_thaw(&w);
+    assert_int_equal(board_own_slot(worker)->hold_at, 0);
+    board_free(worker);
     end(&w);
 }
 
@@ -184,6 +235,7 @@ static void test_stopping(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counters),    cmocka_unit_test(test_who_is_held_is_told_anew),
         cmocka_unit_test(test_at_strength), cmocka_unit_test(test_while_starting),
         cmocka_unit_test(test_the_dead),    cmocka_unit_test(test_failing),
         cmocka_unit_test(test_stopping),

@@ -106,7 +106,7 @@ static uint64_t turn(int timeout)
             gang_ready(w.gang, &before[i], w.now);
     }
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
-        assert_true(gang_reaped(w.gang, info.si_pid, info.si_code, info.si_status, w.now));
+        assert_true(gang_reaped(w.gang, info.si_pid, info.si_code, info.si_status, 0, w.now));
         info.si_pid = 0;
     }
     return gang_settle(w.gang, w.now);

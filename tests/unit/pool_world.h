@@ -175,8 +175,8 @@ static uint64_t turn(struct world *w, int timeout)
             gang_ready(w->gang, &before[i], now(w));
     }
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
-        assert_true(gang_reaped(w->gang, info.si_pid, info.si_code, info.si_status, now(w)));
-        assert_false(gang_reaped(w->gang, info.si_pid, info.si_code, info.si_status, now(w)));
+        assert_true(gang_reaped(w->gang, info.si_pid, info.si_code, info.si_status, 0, now(w)));
+        assert_false(gang_reaped(w->gang, info.si_pid, info.si_code, info.si_status, 0, now(w)));
         info.si_pid = 0;
     }
     return gang_settle(w->gang, now(w));
