@@ -4,7 +4,7 @@
  * arrives is the table below, which is all that a browser without JavaScript shows; the script
  * (src/report/page/) puts a live view of the same values in its place, which it reads as JSON.
  *
- * A row's text is one line of valid UTF-8 without controls already (rows.c).  put_escaped() is the only
+ * A row's text is one line of valid UTF-8 without controls already (rows.c).  html_escape() is the only
  * way by which it gets here, and makes it harmless as text and between double or single quotes alike.
  */
 

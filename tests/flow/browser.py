@@ -4,6 +4,7 @@
 import base64
 import contextlib
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -15,12 +16,12 @@ import urllib.request
 
 import daemon
 
+# Nothing but the pages of the tests is looked up, let alone asked for.
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
 --disable-component-update --disable-sync --disable-extensions --disable-default-apps --disable-dev-shm-usage
 --no-default-browser-check --disable-domain-reliability --metrics-recording-only --mute-audio
 --password-store=basic --use-mock-keychain --hide-scrollbars --force-color-profile=srgb
---host-resolver-rules=MAP\x20*\x20~NOTFOUND\x20,\x20EXCLUDE\x20127.0.0.1""".split()
-FLAGS = [flag.replace("\\x20", " ") for flag in FLAGS]
+--no-proxy-server""".split() + ["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Escape": "\ue00c", "Space": " ", "Backspace": "\ue003"}
 
@@ -46,7 +47,6 @@ class Browser:
             raise
 
     def environment(self):
-        import os
         keep = {k: os.environ[k] for k in ("PATH", "LANG") if k in os.environ}
         return keep | {"HOME": str(self.folder), "TMPDIR": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder)}
 
@@ -146,19 +146,20 @@ class Browser:
         return self.run("return [...document.querySelectorAll(arguments[0])].filter(e => e.checkVisibility())"
                         ".map(e => e.innerText.trim())", selector)
 
-    def wait(self, condition, what):
-        """Until condition() is true; with the page's text in the complaint."""
+    def wait(self, condition, what, hurry=False):
+        """Until condition() is true; with the page's text in the complaint.  `hurry`: the page looks again at
+        once, as when it comes into sight, not at its next second."""
+        def paced():
+            value = condition()
+            if not value:
+                if hurry:
+                    self.run("document.dispatchEvent(new Event('visibilitychange'))")
+                time.sleep(0.05)
+            return value
         try:
-            return daemon.wait_for(lambda: self._paced(condition), what=what)
+            return daemon.wait_for(paced, what=what)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.text()}\n{self.console()}") from None
-
-    @staticmethod
-    def _paced(condition):
-        value = condition()
-        if not value:
-            time.sleep(0.05)
-        return value
 
     def console(self):
         """What was complained of since the last time: [(level, message)]."""

@@ -5,7 +5,8 @@ const EVERY = 1000; // milliseconds
 const EVERY_HIDDEN = 15000;
 const EVERY_MOST = 10000;
 const PATIENCE = 10000; // for one answer
-const SILENT = 4; // seconds without an answer that are said
+const SILENT = 4; // seconds without an answer that are said …
+const FAILURES = 2; // … as are so many wrong ones in a row
 const FEW = 400; // workers: so many are asked for with every answer
 
 const here = new URLSearchParams(location.search);
@@ -16,6 +17,7 @@ let version = "";
 let clock = null; // the server's wall clock and when it said so
 let answered = null; // when the last answer came, seconds
 let trouble = ""; // why there is none now
+let failures = 0;
 let paused = false;
 let timer = 0;
 let asking = false;
@@ -78,7 +80,7 @@ function build() {
       element("label", { for: "filter" }, "Filter"), box, counted, element("span", { class: "gap" }),
       element("label", { for: "sort", class: "narrow" }, "Sort"), choice),
     table.node, none,
-    element("footer", {}, legend(), element("p", {}, "The same as ", link("?html&full", "a plain page"), ", ",
+    element("footer", {}, legend(), element("p", {}, "The same as ", link("?text&full", "text"), ", ",
       link("?json&full", "JSON"), ", ", link("?openmetrics", "OpenMetrics"), ".")));
   choice.classList.add("narrow");
   document.body.prepend(app);
@@ -198,8 +200,10 @@ async function round() {
     take(all, details);
     answered = now();
     trouble = "";
+    failures = 0;
     draw();
   } catch (error) {
+    failures += 1;
     trouble = error instanceof Away ? error.message : "this page failed: " + error.message;
     if (!(error instanceof Away)) console.error(error);
   }
@@ -329,7 +333,7 @@ function tell() {
 function tick() {
   const since = answered === null ? null : now() - answered;
   const late = document.hidden ? EVERY_HIDDEN / 1000 : 0;
-  const away = !paused && (since === null ? trouble !== "" : since > SILENT + late);
+  const away = !paused && (failures >= FAILURES || since !== null && since > SILENT + late);
   if (away !== silent) {
     silent = away;
     document.documentElement.classList.toggle("away", away);
