@@ -40,8 +40,9 @@ const char *spool_first(struct spool *s, size_t *ret_length)
     if (bytes_held(&s->lines) == 0) {
         return NULL;
     }
-    memcpy(ret_length, bytes_front(&s->lines), sizeof(*ret_length));
-    return (const char *)bytes_front(&s->lines) + sizeof(*ret_length);
+    const uint8_t *front = s->lines.data + s->lines.start; /* there is some */
+    memcpy(ret_length, front, sizeof(*ret_length));
+    return (const char *)front + sizeof(*ret_length);
 }
 
 void spool_pop(struct spool *s)

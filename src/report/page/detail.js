@@ -60,8 +60,8 @@ const WORKER_COLUMNS = [
   ["Requests", (w) => count(numberOf(w.values, "requests")), "number"],
   ["Time", (w) => duration((numberOf(w.values, "request duration") ?? NaN) / 1e6), "number"],
   ["Request", requestOf, "long request"],
-  ["Script", (w) => textOf(w.values, "script") || NONE, "long script"],
-  ["User", (w) => textOf(w.values, "user") || NONE, "long"],
+  ["Script", (w) => wordOf(w, "script"), "long script"],
+  ["User", (w) => wordOf(w, "user"), "long"],
   ["Status", (w) => String(numberOf(w.values, "last request status") || NONE), "number"],
   ["Waited", (w) => microseconds(w, "last request queue time"), "number"],
   ["First byte", (w) => microseconds(w, "last request first byte"), "number"],
@@ -70,10 +70,15 @@ const WORKER_COLUMNS = [
     "number"],
 ];
 
+// PHP-FPM's word for none is "-".
+function wordOf(worker, name) {
+  const text = textOf(worker.values, name);
+  return text === "" || text === "-" ? NONE : text;
+}
+
 function requestOf(worker) {
-  const uri = textOf(worker.values, "request uri");
-  const method = textOf(worker.values, "request method");
-  return uri === "" || uri === "-" ? NONE : method + " " + uri;
+  const uri = wordOf(worker, "request uri");
+  return uri === NONE ? NONE : textOf(worker.values, "request method") + " " + uri;
 }
 
 function microseconds(worker, name) {
@@ -151,7 +156,7 @@ class Detail {
       number("Requests in hand", "active requests"),
       number("Memory, proportional", "memory proportional", (v) => size(v || NaN)),
       number("Memory, resident", "memory resident", (v) => size(v || NaN)),
-      ["Processors", pool.cpu === null ? NONE : decimal(pool.cpu * 100) + SPACE + "%"],
+      ["CPU", pool.cpu === null ? NONE : decimal(pool.cpu * 100) + SPACE + "%"],
     ]);
     this.sums.set([
       number("Requests", "requests"),

@@ -113,10 +113,8 @@ class Strip {
 function workerInWords(worker) {
   const v = worker.values;
   const words = [`slot ${worker.slot}, pid ${numberOf(v, "pid") ?? NONE}: ${WORKER_WORDS[worker.key]}`];
-  const uri = textOf(v, "request uri");
-  if (uri !== "" && uri !== "-") {
-    words.push((worker.key === "busy" ? "" : "last: ") + textOf(v, "request method") + " " + uri);
-  }
+  const request = requestOf(worker);
+  if (request !== NONE) words.push((worker.key === "busy" ? "" : "last: ") + request);
   const took = numberOf(v, "request duration");
   if (took) words.push(duration(took / 1e6));
   return words.join("\n");

@@ -93,7 +93,7 @@ class Growth {
 
   perSecond() {
     const time = this.marks.length < 2 ? 0 : this.marks.at(-1)[0] - this.marks[0][0];
-    return time > 0.2 ? this.grown() / time : null;
+    return time > 0.5 ? this.grown() / time : null;
   }
 }
 

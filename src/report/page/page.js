@@ -141,8 +141,12 @@ async function ask(query) {
 
 const nameOf = (name) => "pool=" + encodeURIComponent(name);
 
+function wantsWorkers() {
+  return only !== null || box.value !== "" || (pools.size > 0 && totals("total") <= FEW);
+}
+
 async function askAll() {
-  full = only !== null || box.value !== "" || totals("total") <= FEW && pools.size > 0;
+  full = wantsWorkers();
   const query = "json" + (full ? "&full" : "") + (only === null ? "" : "&" + nameOf(only));
   const all = await ask(query);
   if (all === null && only === null) throw new Away("status 404");
@@ -211,7 +215,8 @@ async function round() {
   tick();
   // Pages and answers that are large take their time: at least three quarters of it are the reader's.
   const took = performance.now() - began;
-  const every = document.hidden ? EVERY_HIDDEN : Math.min(Math.max(EVERY, took * 4), EVERY_MOST);
+  const wanting = answered !== null && failures === 0 && wantsWorkers() && !full;
+  const every = document.hidden ? EVERY_HIDDEN : wanting ? 0 : Math.min(Math.max(EVERY, took * 4), EVERY_MOST);
   if (!paused) timer = setTimeout(round, Math.max(every - took, 100));
 }
 
