@@ -56,7 +56,7 @@ serve_SRC := $(call room,serve, \
 	body brief connection crowd diagnostics holdback intake launch ledger listener options orders output \
 	patience program request script shed status strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
-	argument bench bench_options exchange head histogram load load_link order place request request_options source status table tally tally_print timing trace variables \
+	argument bench bench_options exchange head histogram load load_link order place proxy proxy_apache proxy_caddy proxy_config proxy_haproxy proxy_lighttpd proxy_nginx request request_options source status table tally tally_print timing trace variables \
 	cells columns figures interrupts sampler top top_columns top_columns_order top_head top_help top_model top_paint top_screen top_screen_draw top_view \
 	status_watch)
 # The preloaded library, outside of the floors.

@@ -9,6 +9,7 @@
 #include "ctl/argument.h"
 #include "ctl/bench_options.h"
 #include "ctl/ctl.h"
+#include "ctl/proxy_config.h"
 #include "ctl/request_options.h"
 
 /* Options without a letter. */
@@ -23,6 +24,7 @@ static const char usage_text[] =
     "       gangerctl [-r DIR] reopen | test | ping\n"
     "       gangerctl request SOCKET [/PATH] [OPTION]...\n"
     "       gangerctl bench SOCKET [/PATH] [OPTION]...\n"
+    "       gangerctl proxy-config PROXY POOL [OPTION]...\n"
     "       gangerctl --help | --version\n"
     "\n"
     "  -r, --runtime-directory DIR  where ganger keeps its sockets\n"
@@ -239,6 +241,8 @@ int main(int argc, char **argv)
         return request_options_run(argc, argv);
     if (strcmp(word, "bench") == 0)
         return bench_options_run(argc, argv);
+    if (strcmp(word, "proxy-config") == 0)
+        return proxy_config_run(argc, argv);
     const struct order *order = find_order(word);
     if (order != NULL)
         return run_order(order, directory, argc, argv);

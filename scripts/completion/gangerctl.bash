@@ -10,7 +10,7 @@ _gangerctl_pools() {
 _gangerctl() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local word='' folder='' i arguments=0
-    local words='status top request bench reload restart stop start scale reopen upgrade quit test ping'
+    local words='status top request bench proxy-config reload restart stop start scale reopen upgrade quit test ping'
 
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -51,6 +51,13 @@ _gangerctl() {
         [ $arguments -gt 0 ] || choices+=" $(_gangerctl_pools "${COMP_WORDS[0]}" "$folder")"
         ;;
     reload | upgrade | quit) choices='--wait' ;;
+    proxy-config)
+        choices='--config --path --root'
+        case $arguments in
+        0) choices+=' nginx apache caddy haproxy lighttpd' ;;
+        1) choices+=" $(_gangerctl_pools "${COMP_WORDS[0]}" "$folder")" ;;
+        esac
+        ;;
     bench)
         if [[ $cur != -* ]]; then
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")

@@ -14,10 +14,7 @@ enum { COUNT_MAX = 1000000 };
 
 static const char *const subcommands[] = {"status", "top",   "request", "reload", "restart",
                                           "stop",   "start", "scale",   "reopen", "upgrade",
-                                          "quit",   "test",  "ping",    "bench"};
-
-/* Planned, and known by name so that nobody looks for a spelling mistake. */
-static const char *const later[] = {"proxy-config"};
+                                          "quit",   "test",  "ping",    "bench",  "proxy-config"};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -93,10 +90,6 @@ int argument_stderr(enum ctl_stderr *ret, const char *text)
 
 int argument_unknown(const char *word)
 {
-    for (size_t i = 0; i < COUNT(later); i++) {
-        if (strcmp(word, later[i]) == 0)
-            return wrong("", word, " is not yet supported by this version");
-    }
     for (size_t i = 0; i < COUNT(subcommands); i++) {
         if (text_distance(word, subcommands[i], 3) < 3) {
             char after[64];

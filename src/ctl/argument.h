@@ -22,7 +22,7 @@ int argument_stderr(enum ctl_stderr *ret, const char *text);
 int argument_wrong(const char *before, const char *word, const char *after);
 /* Where to read more, when somebody else has complained. */
 int argument_hint(void);
-/* Complain about a word that is no subcommand: one that is yet to come, or one misspelt. */
+/* Complain about a word that is no subcommand. */
 int argument_unknown(const char *word);
 
 #endif

@@ -207,7 +207,7 @@ def test_completion_for_bash(served):
     assert offers(ctl, "request", "--ti") == ["--timeout", "--timing"]
     # Every order, and every long option of the help, is known to both shells.
     text = "".join(subprocess.run([ctl, *words, "-h"], capture_output=True, text=True, check=True,
-                                  env=served.environment()).stdout for words in ([], ["request"], ["bench"]))
+                                  env=served.environment()).stdout for words in ([], ["request"], ["bench"], ["proxy-config"]))
     for name in ("gangerctl.bash", "_gangerctl"):
         known = (script.parent / name).read_text()
         assert [w for w in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text) if w not in known] == [], name

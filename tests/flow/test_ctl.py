@@ -627,6 +627,8 @@ def test_garbage_of_every_kind_never_crashes(respond):
     (["scale", "shop"], "scale takes a pool and a number"), (["ping", "--wait"], "leave out --wait"),
     (["restart", "a b"], "no name of a pool"),
     (["top", "a", "b"], '"b"'), (["request"], "needs a SOCKET"),
+    (["proxy-config"], "needs a PROXY"), (["proxy-config", "nginx"], "needs a PROXY"),
+    (["proxy-config", "iis", "x"], "nginx, apache"), (["proxy-config", "nginx", "x", "y"], '"y"'),
     (["bench"], "bench needs a SOCKET"), (["bench", "/s", "-c", "0"], "-c takes"),
     (["bench", "/s", "-t", "0"], "-t takes"), (["bench", "/s", "-t", "8d"], "seven days"),
     (["bench", "/s", "-n", "x"], "-n takes"), (["bench", "/s", "relative"], "must begin with '/'"),
@@ -646,7 +648,7 @@ def test_usage_errors(arguments, want):
 
 
 def test_help_and_version():
-    text = "".join(ctl(*words, "-h").stdout.decode() for words in ([], ["request"], ["bench"]))
+    text = "".join(ctl(*words, "-h").stdout.decode() for words in ([], ["request"], ["bench"], ["proxy-config"]))
     assert "request SOCKET" in text and "reload" in text
     assert ctl("--version").stdout.startswith(b"gangerctl ")
     page = (daemon.ROOT / "man" / "gangerctl.1").read_text()

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What gangerctl proxy-config prints is loaded by the real web servers, and requests arrive by it."""
+
+import os
+import re
+import shutil
+import urllib.parse
+
+import pytest
+
+import daemon
+import native
+import proxies
+from test_ctl import ctl
+from test_nginx import fetch
+
+PROXIES = sorted(proxies.KINDS)
+
+
+def snippet(config, proxy, pool, *more):
+    result = ctl("proxy-config", proxy, pool, "-c", config, *more)
+    assert (result.returncode, result.stderr) == (0, b""), result
+    return result.stdout.decode()
+
+
+@pytest.fixture
+def pools(ganger, programs):
+    """A ganger with a pool of each kind."""
+    base = ganger.base
+    for name in ("site", "cgi-bin"):
+        (base / name).mkdir()
+        (base / name).chmod(0o755)
+    shutil.copy(programs["cgi"], base / "cgi-bin" / "t.cgi")
+    shutil.copy(programs["native.php"], base / "site" / "x.php")
+    for path in (base / "cgi-bin" / "t.cgi", base / "site" / "x.php"):
+        path.chmod(0o755)
+    ganger.port = daemon.free_port()
+    words = {
+        "one": f'  command = {{"{programs["cgi"]}"}}\n  request_terminate_timeout = 65',
+        "cgi-bin": f'  script_root = {{"{base}/cgi-bin"}}',
+        "c": f'  kind = fastcgi\n  command = {{"{programs["fcgi-hello"]}"}}',
+        "php": f'  kind = fastcgi\n  command = {{"{native.PHP}"}}',
+    }
+    ganger.write(*(ganger.pool(name, text, listen=f'"127.0.0.1:{ganger.port}"' if name == "c" else None,
+                               pm__max_children=2, listen__mode="0666") for name, text in words.items()),
+                 ganger.pool("status", "  kind = status", pm__max_children=1, listen__mode="0666"))
+    ganger.start()
+    for name in words:
+        daemon.wait_for(lambda name=name: ganger.status(name)["idle processes"] == 2, what=name)
+    return ganger
+
+
+@pytest.mark.parametrize("kind", PROXIES)
+def test_every_kind_of_pool(pools, kind):
+    names = ["one", "cgi-bin", "c", "php", "status"]
+    more = {"php": ["--root", f"{pools.base}/site"]} if kind == "haproxy" else {}
+    texts = [snippet(pools.config, kind, name, *more.get(name, [])) for name in names]
+    assert "70" in texts[0]  # 65 s, and a little more
+    proxy = proxies.Proxy(kind, pools.base, pools.base / "site", texts)
+    try:
+        check_cgi(proxy, kind)
+        for path, body in (("/c/", b""), ("/x.php", b"")):
+            status, got, _ = fetch(proxy.url(path))
+            assert status == 200 and got.startswith(b"pid="), (path, got, proxy.said)
+            body = os.urandom(200_000)
+            status, got, _ = fetch(proxy.url(path + "?cat"), body)
+            assert status == 200 and got.split(b"\n", 1)[1] == body, (path, got[:300], proxy.said)
+        assert fetch(proxy.url("/nothing.php"))[0] == 404
+        check_status(proxy)
+    finally:
+        proxy.stop()
+
+
+def variables(proxy, path, query="", body=None):
+    wanted = ("PATH_INFO", "SCRIPT_NAME", "SCRIPT_FILENAME", "QUERY_STRING", "REQUEST_METHOD", "CONTENT_LENGTH",
+              "REQUEST_START", "SERVER_PROTOCOL", "REMOTE_ADDR", "HTTP_HOST")
+    asked = "&".join(f"env={name}" for name in wanted)
+    status, got, _ = fetch(proxy.url(f"{path}?ok&{asked}{query}"), body)
+    assert status == 200, (path, status, got, proxy.said)
+    lines = got.decode().splitlines()
+    return {line.split("=", 1)[0]: line.split("=", 1)[1] for line in lines if "=" in line}
+
+
+def check_cgi(proxy, kind):
+    # One program for all: what follows the prefix is PATH_INFO.
+    for rest in ("/", "/repo.git/info/refs", "/a%20b/c%3Fd"):
+        got = variables(proxy, "/one" + rest)
+        assert (got["SCRIPT_NAME"], got["PATH_INFO"]) == ("/one", urllib.parse.unquote(rest)), (kind, got)
+        assert got["QUERY_STRING"].startswith("ok&env=") and got["REQUEST_METHOD"] == "GET"
+        assert got["REMOTE_ADDR"] == "127.0.0.1" and got["SERVER_PROTOCOL"].startswith("HTTP/")
+        if kind != "lighttpd":  # which has no clock to send
+            assert re.fullmatch(r"t=1\d{9}(\.\d{3}|\d{3}|\d{6})", got["REQUEST_START"]), (kind, got)
+    body = os.urandom(300_000)
+    status, got, _ = fetch(proxy.url("/one/put?ok&cat"), body)
+    assert status == 200 and got == body, (kind, status, len(got), proxy.said)
+    # Scripts: the file is found beneath script_root, and what follows its name is PATH_INFO.
+    got = variables(proxy, "/cgi-bin/t.cgi")
+    assert got["SCRIPT_NAME"] == "/cgi-bin/t.cgi" and got.get("PATH_INFO", "") == "", (kind, got)
+    assert got["SCRIPT_FILENAME"].endswith("/cgi-bin/t.cgi")
+    got = variables(proxy, "/cgi-bin/t.cgi/more/path", body=b"x" * 100_000, query="&read")
+    assert (got["SCRIPT_NAME"], got["PATH_INFO"]) == ("/cgi-bin/t.cgi", "/more/path"), (kind, got)
+    assert (got["REQUEST_METHOD"], got["CONTENT_LENGTH"]) == ("POST", "100000")
+    assert fetch(proxy.url("/cgi-bin/none.cgi"))[0] == 404
+
+
+def check_status(proxy):
+    for path, want in (("/status/", b"pool:"), ("/status/?json", b'"pools"'), ("/status/ping", b"pong")):
+        status, got, _ = fetch(proxy.url(path))
+        assert status == 200 and want in got, (path, status, got, proxy.said)
+
+
+# ---------------------------------------------------------------- foreign texts
+
+
+ODD = [" ", "'", '"', "\\", "$", "${x}", "$host", "{", "}", "{$HOME}", "%", "%41", "#", ";", "|", "?", "*", "[", "&", "(",
+       "`", "~", "!", "=", ",", "é", "\\n", '\\"', "{env.HOME}", "%[path]"]
+
+
+@pytest.mark.parametrize("kind", PROXIES)
+def test_foreign_texts_are_quoted_or_refused(ganger, programs, kind):
+    """Each odd text in the path of a socket and of a folder: requests arrive, or it was refused."""
+    base, texts, names, refused = ganger.base, {}, [], []
+    pools = []
+    for i, odd in enumerate(ODD):
+        root = base / f"r{odd}t"
+        root.mkdir()
+        root.chmod(0o755)
+        shutil.copy(programs["cgi"], root / "t")
+        (root / "t").chmod(0o755)
+        quoted = [re.sub(r'(["\\$])', r"\\\1", str(path)) for path in (base / f"s{odd}k", root)]
+        names.append(f"p{i}")
+        pools.append(ganger.pool(f"p{i}", f'  script_root = {{"{quoted[1]}"}}', listen=f'"{quoted[0]}"',
+                                 pm__max_children=1, listen__mode="0666"))
+    ganger.write(*pools)
+    ganger.start()
+    for name, odd in zip(names, ODD):
+        result = ctl("proxy-config", kind, name, "-c", ganger.config)
+        if result.returncode == 0:
+            texts[name] = result.stdout.decode()
+        else:
+            assert result.returncode == 1 and b"cannot be told" in result.stderr and result.stdout == b"", result
+            refused.append(odd)
+    proxy = proxies.Proxy(kind, base, base, list(texts.values()))
+    try:
+        for name, odd in zip(names, ODD):
+            if name in texts:
+                status, got, _ = fetch(proxy.url(f"/{name}/t?ok&out=hello"))
+                assert (status, got) == (200, b"hello"), (odd, status, got, texts[name], proxy.said[-2000:])
+    finally:
+        proxy.stop()
+    # Not all was refused.
+    assert set(refused) <= set(ODD) - {" ", "'", '"', ";", "&", "(", "~", "!", "=", ",", "é"} | \
+        ({'"'} if kind == "caddy" else set()), refused
