@@ -262,9 +262,9 @@ class Demo:
             ("cgit/", "cgit: the repositories", page("demo.git", "A repository to clone")),
             ("cgit/demo.git/log/", "cgit: commits", page("A repository to clone, push to")),
             ("cgit/demo.git/tree/README.md", "cgit: a file", page("git-http-backend")),
-            ("status", "the status page", page("pool:", "active processes:")),
-            ("status?full", "the status page with every worker", page("pid:", "requests:")),
-            ("status?json", "the status page for programs", check_json),
+            ("status", "the status page, live in a browser", check_live),
+            ("status?text&full", "the same as text, with every worker", page("pid:", "requests:")),
+            ("status?json", "the same for programs", check_json),
         )
 
     def commands(self):
@@ -327,6 +327,15 @@ def check_json(demo, path):
     expect(status == 200, f"{demo.url(path)}: status {status}\n{text}")
     names = {pool["pool"] for pool in json.loads(text)["pools"]}
     expect({"git", "cgit", "cgi"} <= names, f"{demo.url(path)}: pools {names}")
+
+
+def check_live(demo, path):
+    """A browser gets the page, everything else text."""
+    page("pool:", "active processes:")(demo, path)
+    status, text = fetch(demo, path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    expect(status == 200, f"{demo.url(path)}: status {status}\n{text}")
+    for word in ("<!DOCTYPE html>", "<b>cgit</b>", '<script type="module">'):
+        expect(word in text, f"{demo.url(path)}: no {word!r} in the page")
 
 
 def check_clock(demo, path):
