@@ -46,7 +46,7 @@ static int put_seconds(struct bytes *out, uint64_t seconds)
         return bytes_printf(out, "%llu s", s);
     if (s < 7200)
         return bytes_printf(out, "%llu min", s / 60);
-    if (s < 48 * 3600)
+    if (s < 2ULL * 86400)
         return bytes_printf(out, "%llu h", s / 3600);
     return bytes_printf(out, "%llu d", s / 86400);
 }
