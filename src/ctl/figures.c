@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+enum { DAYS_MAX = 99999 }; /* more is nobody's age */
+
 char *figures_age(char out[FIGURES_MAX], uint64_t seconds)
 {
     unsigned long long s = seconds;
@@ -17,7 +19,7 @@ char *figures_age(char out[FIGURES_MAX], uint64_t seconds)
     else if (s < 864000)
         snprintf(out, FIGURES_MAX, "%llud%02lluh", s / 86400, s / 3600 % 24);
     else
-        snprintf(out, FIGURES_MAX, "%llud", s / 86400);
+        snprintf(out, FIGURES_MAX, "%llud", s / 86400 < DAYS_MAX ? s / 86400 : DAYS_MAX);
     return out;
 }
 

@@ -8,7 +8,7 @@
 
 enum { FIGURES_MAX = 24 };
 
-/* "5s", "12m", "3h04m", "2d05h": at most 6 characters below a thousand days. */
+/* "5s", "12m", "3h04m", "2d05h": at most 6 characters. */
 char *figures_age(char out[FIGURES_MAX], uint64_t seconds);
 /* "0", "512K", "1.5M", "23M", "1.2G": at most 5 characters. */
 char *figures_bytes(char out[FIGURES_MAX], uint64_t bytes);

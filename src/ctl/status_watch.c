@@ -127,6 +127,9 @@ static void add_block(struct watch *w)
         put_string(w, "\n");
     }
     put(w, &w->table);
+    size_t length = bytes_held(&w->table);
+    if (length == 0 || bytes_front(&w->table)[length - 1] != '\n')
+        put_string(w, "\n");
     w->any = true;
 }
 

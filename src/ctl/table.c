@@ -158,7 +158,9 @@ static void worker_line(struct line *line, const struct summary_worker *w)
     put_number(line->cells[3], w->requests);
     snprintf(line->cells[4], CELL, "%.3fs", (double)w->duration / 1e6);
     snprintf(line->cells[5], CELL, "%.0f%%", w->cpu);
-    uint64_t memory = w->proportional > 0 ? w->proportional : w->resident > 0 ? w->resident : w->memory;
+    uint64_t memory = w->proportional > 0 ? w->proportional
+                      : w->resident > 0   ? w->resident
+                                          : w->memory;
     snprintf(line->cells[6], CELL, "%.1fM", (double)memory / 1048576);
     char *request = text_format("%s %s", w->method, w->uri);
     bool served = strcmp(w->method, "-") != 0 || strcmp(w->uri, "-") != 0;

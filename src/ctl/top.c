@@ -240,13 +240,13 @@ int ctl_top(const struct ctl_top_options *options)
 
     if (descriptor_open_standard() < 0)
         return CTL_UNREACHABLE;
-    (void)cells_locale();
+    bool utf8 = cells_locale();
     top_model_init(&t.pools);
     top_model_init(&t.workers);
     t.sampler = sampler_new(options->directory, &err);
     if (t.sampler != NULL && top_view_init(&t.view, options->pool) < 0)
         error_set(&err, ENOMEM, "no memory");
-    if (err.number == 0 && interrupts_open(&err) == 0 && top_screen_open(&err) == 0)
+    if (err.number == 0 && interrupts_open(&err) == 0 && top_screen_open(utf8, &err) == 0)
         status = run(&t);
     top_screen_close();
     if (err.number != 0)

@@ -58,7 +58,7 @@ void top_head_draw(const struct top_scene *s, int y)
         snprintf(text, sizeof text, " %.32s", s->pools->now.version);
         top_paint_write(&pen, A_NORMAL, text);
     }
-    if (known && s->pools->totals.since > 0) {
+    if (known && s->pools->totals.since > 0 && COLS >= 60) {
         snprintf(text, sizeof text, "  up %s", figures_age(figure, s->pools->totals.since));
         top_paint_write(&pen, A_NORMAL, text);
     }

@@ -3,7 +3,6 @@
 
 #include "ctl/top_paint.h"
 
-#include <langinfo.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,11 +49,11 @@ static void coloured(void)
     pair(TOP_PART_BAR_OTHER, COLOR_BLUE, -1, A_BOLD);
 }
 
-void top_paint_open(void)
+void top_paint_open(bool utf8)
 {
     const char *no_colour = getenv("NO_COLOR");
     memset(attributes_of, 0, sizeof attributes_of);
-    ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+    ascii = !utf8;
     plain();
     if ((no_colour != NULL && no_colour[0] != '\0') || !has_colors() || start_color() == ERR ||
         COLORS < 8 || COLOR_PAIRS <= TOP_PARTS || use_default_colors() == ERR)

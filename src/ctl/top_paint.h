@@ -22,8 +22,8 @@ enum top_part {
     TOP_PARTS,
 };
 
-/* After the screen was opened: colours, when it has any and NO_COLOR is not set. */
-void top_paint_open(void);
+/* After the screen was opened: colours, when it has any and NO_COLOR is not set; only ASCII unless `utf8`. */
+void top_paint_open(bool utf8);
 /* The attributes of an enum top_paint or top_part. */
 attr_t top_paint_of(int part);
 /* Whether the terminal shows only ASCII. */

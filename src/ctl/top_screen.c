@@ -37,7 +37,7 @@ static int check_terminal(struct error *err)
     return 0;
 }
 
-int top_screen_open(struct error *err)
+int top_screen_open(bool utf8, struct error *err)
 {
     int rc = check_terminal(err);
     if (rc < 0)
@@ -54,7 +54,7 @@ int top_screen_open(struct error *err)
     keypad(stdscr, TRUE);
     nodelay(stdscr, TRUE);
     curs_set(0);
-    top_paint_open();
+    top_paint_open(utf8);
     top_screen_resize();
     return 0;
 }

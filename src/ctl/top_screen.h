@@ -19,9 +19,9 @@ struct top_scene {
     uint64_t silence;  /* microseconds since the last answer, or since the start */
 };
 
-/* Take over the terminal on standard input and output.  0; -ENOTTY, -EINVAL with err when there is none
+/* Take over the terminal on standard input and output, which shows `utf8` or ASCII.  0; -ENOTTY, -EINVAL with err when there is none
  * that one can draw on. */
-int top_screen_open(struct error *err);
+int top_screen_open(bool utf8, struct error *err);
 /* Give it back as it was.  Twice does no harm. */
 void top_screen_close(void);
 /* The same for a while, and back; the whole screen is drawn anew then. */

@@ -180,6 +180,18 @@ static void draw_filter(const struct top_scene *s, int y)
     top_paint_write(&pen, top_paint_of(TOP_DIM), "  Enter keeps it, Esc clears it");
 }
 
+/* The filter, the order, and which rows are seen. */
+static void write_place(const struct top_scene *s, char out[TEXT_MAX])
+{
+    const struct top_table *t = top_view_table(s->view);
+    size_t columns;
+    const struct top_column *c = &top_columns_of(s->view->workers, &columns)[t->sort];
+    size_t last = t->first + s->view->page;
+    snprintf(out, TEXT_MAX, "%s%s%s%s%s  %zu-%zu of %zu", t->filter[0] != '\0' ? "/" : "",
+             t->filter, t->filter[0] != '\0' ? "  " : "", c->title, arrow(t->descending),
+             t->count > 0 ? t->first + 1 : 0, last < t->count ? last : t->count, t->count);
+}
+
 static void draw_keys(const struct top_scene *s, int y)
 {
     static const char *const pools[][2] = {
@@ -190,10 +202,12 @@ static void draw_keys(const struct top_scene *s, int y)
         {"Esc", "Pools"}, {"/", "Filter"}, {"< >", "Sort"}, {"r", "Reverse"},
         {"p", "Pause"},   {"h", "Help"},   {"q", "Quit"},
     };
-    const struct top_table *t = top_view_table(s->view);
     size_t count = sizeof pools / sizeof *pools;
     struct top_pen pen = {.y = y, .end = (unsigned)COLS};
     char text[TEXT_MAX];
+    write_place(s, text);
+    unsigned width = cells_width(text);
+    pen.end = width + 12 < pen.end ? pen.end - width - 1 : 0;
     for (size_t i = s->view->fixed ? 1 : 0; i < count; i++) {
         const char *const *key = s->view->workers ? workers[i] : pools[i];
         if ((unsigned)pen.x + strlen(key[0]) + strlen(key[1]) + 2 > pen.end)
@@ -202,13 +216,7 @@ static void draw_keys(const struct top_scene *s, int y)
         top_paint_write(&pen, top_paint_of(TOP_PART_KEY_TEXT), key[1]);
         top_paint_write(&pen, A_NORMAL, " ");
     }
-    size_t columns;
-    const struct top_column *c = &top_columns_of(s->view->workers, &columns)[t->sort];
-    size_t last = t->first + s->view->page;
-    snprintf(text, sizeof text, "%s%s%s%s%s  %zu-%zu of %zu", t->filter[0] != '\0' ? "/" : "",
-             t->filter, t->filter[0] != '\0' ? "  " : "", c->title, arrow(t->descending),
-             t->count > 0 ? t->first + 1 : 0, last < t->count ? last : t->count, t->count);
-    top_paint_end(y, (unsigned)pen.x + 1, top_paint_of(TOP_DIM), text);
+    top_paint_end(y, (unsigned)pen.x, top_paint_of(TOP_DIM), text);
 }
 
 void top_screen_draw(const struct top_scene *s)

@@ -227,6 +227,7 @@ static enum top_effect type(struct top_view *v, int key)
     if (key >= 0x20 && key < 0x100 && key != 0x7f && length + 1 < TOP_FILTER_MAX) {
         filter[length] = (char)key;
         filter[length + 1] = '\0';
+        top_view_table(v)->cursor = 0; /* on the first of those that are left */
         return TOP_CHANGED;
     }
     return TOP_NOTHING;

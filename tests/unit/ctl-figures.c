@@ -33,7 +33,7 @@ static void test_whole(void **state)
         {999500, "11d", "976K", "1.0M"},
         {1047000, "12d", "1022K", "1.0M"},
         {1048064, "12d", "1.0M", "1.0M"},
-        {UINT64_MAX, "213503982334601d", "16E", "18E"},
+        {UINT64_MAX, "99999d", "16E", "18E"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char out[FIGURES_MAX];
@@ -66,7 +66,7 @@ static void test_fractions(void **state)
         {3599, "3599", "59m59s"},
         {12345, "12345", "3h25m"},
         {123456, "123k", "1d10h"},
-        {1e300, "1000000000000000000", "11574074074d"},
+        {1e300, "1000000000000000000", "99999d"},
     };
     char out[FIGURES_MAX];
     for (size_t i = 0; i + 1 < sizeof cases / sizeof *cases; i++) {
