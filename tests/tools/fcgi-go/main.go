@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A FastCGI program as Go people write it; the answer is told in tests/flow/native.py.
+// A FastCGI program as Go people write it; the answer is told in tests/flow/native.py.  With `sum` the
+// answer is the CRC-32 of the body alone; with until=PATH it is "tick", and "tock" when PATH exists.
 package main
 
 import (
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/fcgi"
@@ -23,6 +25,24 @@ func answer(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintln(note, os.Getpid())
 			note.Close()
 		}
+	}
+	if order.Has("sum") {
+		sum := crc32.NewIEEE()
+		io.Copy(sum, r.Body)
+		fmt.Fprintf(w, "%08x\n", sum.Sum32())
+		return
+	}
+	if path := order.Get("until"); path != "" {
+		fmt.Fprint(w, "tick")
+		w.(http.Flusher).Flush()
+		for {
+			if _, err := os.Stat(path); err == nil {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		fmt.Fprint(w, "tock")
+		return
 	}
 	slept := 0
 	if ms, _ := strconv.Atoi(order.Get("sleep")); ms > 0 {
