@@ -303,6 +303,8 @@ int proxy_write(const struct proxy_kind *kind, const struct conf_pool *pool, con
         proxy_head(&o, &plan);
         kind->write(&o, &plan);
     }
+    if (o.rc < 0 && err->text[0] == '\0')
+        error_errno(err, -o.rc, "the snippet cannot be put together");
     proxy_plan_clear(&plan);
     return o.rc;
 }

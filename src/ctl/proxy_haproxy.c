@@ -62,15 +62,18 @@ static void put_backend(struct proxy_out *o, const struct proxy_plan *p)
             o,
             "    # Who else may see it is for you to say, by address or by password (http_auth).\n"
             "    http-request deny unless { src 127.0.0.0/8 ::1 }\n");
+    if (p->keep > 0)
+        proxy_put(o, "    # Kept connections keep no worker of ganger's from other work.\n"
+                     "    http-reuse always\n");
     if (p->family == ENDPOINT_PATH)
         proxy_quote(o, "    server ganger ", "unix@", p->address, "", " proto fcgi");
     else
         proxy_put(o, "    server ganger %s%s%s:%s proto fcgi", p->v6 ? "[" : "", p->host,
                   p->v6 ? "]" : "", p->port);
+    /* At each such delay it closes half of the connections that are idle. */
     if (p->keep > 0)
-        /* It drops what has been idle for one such delay, in the second one. */
         proxy_put(o, " pool-max-conn %lu pool-purge-delay %lus", p->keep,
-                  p->keep_seconds / 2 > 0 ? p->keep_seconds / 2 : 1);
+                  p->keep_seconds / 4 > 0 ? p->keep_seconds / 4 : 1);
     proxy_put(o, "\n");
 }
 

@@ -35,14 +35,19 @@ def pools(ganger, programs):
     for path in (base / "cgi-bin" / "t.cgi", base / "site" / "x.php"):
         path.chmod(0o755)
     ganger.port = daemon.free_port()
+    ganger.six = daemon.free_port("::1")
     words = {
+        "six": f'  command = {{"{programs["cgi"]}"}}',
+        "abstract": f'  command = {{"{programs["cgi"]}"}}',
         "one": f'  command = {{"{programs["cgi"]}"}}\n  request_terminate_timeout = 65',
         "cgi-bin": f'  script_root = {{"{base}/cgi-bin"}}',
         "c": f'  kind = fastcgi\n  command = {{"{programs["fcgi-hello"]}"}}',
         "php": f'  kind = fastcgi\n  command = {{"{native.PHP}"}}',
     }
-    ganger.write(*(ganger.pool(name, text, listen=f'"127.0.0.1:{ganger.port}"' if name == "c" else None,
-                               pm__max_children=2, listen__mode="0666") for name, text in words.items()),
+    listen = {"c": f'"127.0.0.1:{ganger.port}"', "six": f'"[::1]:{ganger.six}"',
+              "abstract": f'"@ganger-proxy-{os.getpid()}"'}
+    ganger.write(*(ganger.pool(name, text, listen=listen.get(name), pm__max_children=2, listen__mode="0666")
+                   for name, text in words.items()),
                  ganger.pool("status", "  kind = status", pm__max_children=1, listen__mode="0666"))
     ganger.start()
     for name in words:
@@ -52,13 +57,21 @@ def pools(ganger, programs):
 
 @pytest.mark.parametrize("kind", PROXIES)
 def test_every_kind_of_pool(pools, kind):
-    names = ["one", "cgi-bin", "c", "php", "status"]
+    names = ["one", "cgi-bin", "c", "php", "status", "six"]
+    if kind == "caddy":
+        names.append("abstract")
+    else:
+        result = ctl("proxy-config", kind, "abstract", "-c", pools.config)
+        assert result.returncode == 1 and b"abstract socket @ganger-proxy" in result.stderr
     more = {"php": ["--root", f"{pools.base}/site"]} if kind == "haproxy" else {}
     texts = [snippet(pools.config, kind, name, *more.get(name, [])) for name in names]
     assert "70" in texts[0]  # 65 s, and a little more
     proxy = proxies.Proxy(kind, pools.base, pools.base / "site", texts)
     try:
         check_cgi(proxy, kind)
+        for name in names[5:]:
+            assert fetch(proxy.url(f"/{name}/?ok&out=hello"))[:2] == (200, b"hello"), (name, proxy.said)
+        check_keeping(pools, proxy, kind)
         for path, body in (("/c/", b""), ("/x.php", b"")):
             status, got, _ = fetch(proxy.url(path))
             assert status == 200 and got.startswith(b"pid="), (path, got, proxy.said)
@@ -101,6 +114,17 @@ def check_cgi(proxy, kind):
     assert (got["SCRIPT_NAME"], got["PATH_INFO"]) == ("/cgi-bin/t.cgi", "/more/path"), (kind, got)
     assert (got["REQUEST_METHOD"], got["CONTENT_LENGTH"]) == ("POST", "100000")
     assert fetch(proxy.url("/cgi-bin/none.cgi"))[0] == 404
+
+
+def check_keeping(ganger, proxy, kind):
+    """Connections to ganger's own workers are kept, by those who can; to programs never."""
+    def counts():
+        return ganger.status("one")["accepted conn"]
+    before = counts()
+    for _ in range(30):
+        assert fetch(proxy.url("/one/?ok"))[0] == 200
+    made = counts() - before
+    assert made == 30 if kind in ("caddy", "lighttpd") else made <= 15, (kind, made)
 
 
 def check_status(proxy):

@@ -130,15 +130,22 @@ def ends(processes, data=None):
     return out
 
 
-def test_get(server):
+def test_same_body(server, folder):
+    get(server)
+    for size in (0, 1, 50_000):
+        post_from_a_pipe(server, size)
+    streaming(server, folder.path / "go-on")
+    upload_of_a_file(server, folder.path / "upload")
+
+
+def get(server):
     theirs, ours = ends(server.both("q=1"))
     assert theirs == ours
     assert ours == b"GET q=1" or (server.name == "go" and ours.startswith(b"pid="))
 
 
-@pytest.mark.parametrize("size", [0, 1, 50_000])
-def test_post_from_a_pipe(server, size):
-    """Not more: nginx sends no more of a body once it has seen the header of the response."""
+def post_from_a_pipe(server, size):
+    """Not much: nginx sends no more of a body once it has seen the header of the response."""
     data = os.urandom(size)
     theirs, ours = ends(server.both("cat", "-H", "Content-Type: application/octet-stream", body="@-",
                                     stdin=subprocess.PIPE), data)
@@ -146,26 +153,22 @@ def test_post_from_a_pipe(server, size):
     assert ours.endswith(data) and (server.name == "go" or ours == data)
 
 
-def test_upload_of_a_file(server, folder):
-    piece = os.urandom(1_000_000)
-    path = folder.path / "upload"
+def upload_of_a_file(server, path):
+    piece, sum_ = os.urandom(1_000_000), 0
     with open(path, "wb") as file:
         for i in range(SIZE // len(piece)):
-            file.write(piece[i:] + piece[:i])
-    sum_ = 0
-    with open(path, "rb") as file:
-        while data := file.read(1 << 20):
-            sum_ = zlib.crc32(data, sum_)
+            part = piece[i:] + piece[:i]
+            sum_ = zlib.crc32(part, sum_)
+            file.write(part)
     both = server.both("sum", "-X", "PUT", "-H", "Content-Type: application/octet-stream", body=f"@{path}")
     assert ends(both) == [b"%08x\n" % sum_] * 2
 
 
-def test_streaming(server, folder):
+def streaming(server, go_on):
     """The first bytes are there before the last ones are written."""
-    go = folder.path / "go-on"
-    both = server.both(f"until={go}", "--max-time", "100")
+    both = server.both(f"until={go_on}", "--max-time", "100")
     seen = [process.stdout.read(4) for process in both]
-    assert seen == [b"tick", b"tick"] and not go.exists()
+    assert seen == [b"tick", b"tick"] and not go_on.exists()
     assert [process.poll() for process in both] == [None, None]
-    go.touch()
+    go_on.touch()
     assert ends(both) == [b"tock", b"tock"]
