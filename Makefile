@@ -45,7 +45,7 @@ host_SRC := $(call room,host, \
 board_SRC := $(call room,board, \
 	board board_inherit doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
-	change check emergency feed frozen frozen_fields frozen_take gang gang_burial gang_card gang_change gang_count gang_freeze gang_hearing gang_lines gang_logs gang_native gang_queue gang_settle gang_stock gang_thaw lifecycle logs \
+	change check emergency feed frozen frozen_fields frozen_take gang gang_burial gang_card gang_change gang_count gang_freeze gang_hearing gang_lines gang_logs gang_native gang_queue gang_say gang_settle gang_stock gang_thaw lifecycle logs \
 	output native overload plan policy ports recycle throttle verdict window worker)
 report_SRC := $(call room,report, \
 	accept field field_pool field_worker html html_cells json openmetrics pen query rate ready report rows scan summary text)

@@ -37,12 +37,14 @@ void spool_push(struct spool *s, const char *line, size_t length)
 
 const char *spool_first(struct spool *s, size_t *ret_length)
 {
-    if (bytes_held(&s->lines) == 0) {
+    const uint8_t *first = s->lines.data;
+
+    if (first == NULL || bytes_held(&s->lines) < sizeof(*ret_length)) {
         return NULL;
     }
-    const uint8_t *front = s->lines.data + s->lines.start; /* there is some */
-    memcpy(ret_length, front, sizeof(*ret_length));
-    return (const char *)front + sizeof(*ret_length);
+    first += s->lines.start;
+    memcpy(ret_length, first, sizeof(*ret_length));
+    return (const char *)first + sizeof(*ret_length);
 }
 
 void spool_pop(struct spool *s)

@@ -90,10 +90,13 @@ static void hook_line(void *cookie, struct gang *g, pid_t pid, int level, const 
                clock_monotonic());
 }
 
-static void hook_say(void *cookie, struct gang *g, enum log_level level, const char *text)
+static void hook_say(void *cookie, struct gang *g, pid_t worker, enum log_level level,
+                     const char *text)
 {
+    const struct log_about about = {.pool = gang_name(g), .worker = worker};
+
     (void)cookie;
-    log_write(level, gang_name(g), "%s", text);
+    log_write_about(level, &about, "%s", text);
 }
 
 /* ---- members ---- */

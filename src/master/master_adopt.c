@@ -265,8 +265,10 @@ static void no_line(void *cookie, struct gang *g, pid_t pid, int level, const ch
     (void)length;
 }
 
-static void no_say(void *cookie, struct gang *g, enum log_level level, const char *text)
+static void no_say(void *cookie, struct gang *g, pid_t worker, enum log_level level,
+                   const char *text)
 {
+    (void)worker;
     (void)cookie;
     (void)g;
     (void)level;

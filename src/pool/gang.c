@@ -10,32 +10,11 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/descriptor.h"
-
-void gang_say(struct gang *g, enum log_level level, const char *format, ...)
-{
-    char text[ERROR_TEXT_MAX];
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    g->hooks.say(g->hooks.cookie, g, level, text);
-}
-
-void gang_set_reason(struct gang *g, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(g->reason, sizeof(g->reason), format, arguments);
-    va_end(arguments);
-}
 
 /* ---- making and ending ---- */
 
@@ -235,26 +214,31 @@ enum lifecycle_action gang_event(struct gang *g, struct worker *w, enum lifecycl
 
     switch (action) {
     case LIFECYCLE_DO_ALARM:
-        gang_say(g, LOG_LEVEL_ALERT, "worker %d: event \"%s\" cannot be in state \"%s\"; ignored",
-                 (int)w->pid, lifecycle_event_name(event), lifecycle_state_name(before));
+        gang_say_of(g, w->pid, LOG_LEVEL_ALERT,
+                    "worker %d: event \"%s\" cannot be in state \"%s\"; ignored", (int)w->pid,
+                    lifecycle_event_name(event), lifecycle_state_name(before));
         break;
     case LIFECYCLE_DO_SERVE:
         if (gang_queue_is_shedder(g, w))
             break;
-        if (!g->proven)
-            gang_say(g, LOG_LEVEL_DEBUG, "worker %d is ready", (int)w->pid);
+        gang_say_debug(g, w, "is ready, %llu ms after its start",
+                       (unsigned long long)((now - w->started) / CLOCK_MSEC));
         g->proven = true;
         break;
     case LIFECYCLE_DO_ASK:
         gang_count_leaving(g, w);
+        gang_say_debug(g, w, "is asked to leave (%s)",
+                       g->stopping            ? "the pool ends"
+                       : w->due == RECYCLE_NO ? "there are more than are needed"
+                                              : "its successor takes over");
         board_slot_set_drain(g->board, w->slot);
         break;
     case LIFECYCLE_DO_TERMINATE:
     case LIFECYCLE_DO_KILL:
         if (event == LIFECYCLE_DEADLINE)
-            gang_say(g, LOG_LEVEL_WARNING, "worker %d has not left in time; sent SIG%s",
-                     (int)w->pid,
-                     action == LIFECYCLE_DO_KILL ? "KILL" : sigabbrev_np(worker_last_signal(w)));
+            gang_say_of(g, w->pid, LOG_LEVEL_WARNING, "worker %d has not left in time; sent SIG%s",
+                        (int)w->pid,
+                        action == LIFECYCLE_DO_KILL ? "KILL" : sigabbrev_np(worker_last_signal(w)));
         break;
     case LIFECYCLE_DO_GIVE_UP:
         if (gang_queue_is_shedder(g, w))

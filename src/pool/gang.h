@@ -64,8 +64,8 @@ struct gang_hooks {
      * GANG_LINE_CLEAN: do not say who wrote it. */
     void (*line)(void *cookie, struct gang *g, pid_t pid, int level, const char *line,
                  size_t length);
-    /* Something to log about the pool.  The text is fit for a log. */
-    void (*say)(void *cookie, struct gang *g, enum log_level level, const char *text);
+    /* Something to log about the pool, or about its worker (0: none).  The text is fit for a log. */
+    void (*say)(void *cookie, struct gang *g, pid_t worker, enum log_level level, const char *text);
 };
 
 /*

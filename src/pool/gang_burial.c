@@ -27,10 +27,10 @@ static void say_death(struct gang *g, const struct verdict *v, const struct verd
         return;
     if (suppressed > 0)
         gang_say(g, LOG_LEVEL_WARNING, "%u more workers died", suppressed);
-    gang_say(g, level, "worker %d %s after %llu.%06llu seconds%s", (int)pid,
-             verdict_text(how, f->code, f->status), (unsigned long long)(f->lived / CLOCK_SEC),
-             (unsigned long long)(f->lived % CLOCK_SEC),
-             f->burial == LIFECYCLE_DO_BURY_EARLY ? ", before it was ready" : "");
+    gang_say_of(g, pid, level, "worker %d %s after %llu.%06llu seconds%s", (int)pid,
+                verdict_text(how, f->code, f->status), (unsigned long long)(f->lived / CLOCK_SEC),
+                (unsigned long long)(f->lived % CLOCK_SEC),
+                f->burial == LIFECYCLE_DO_BURY_EARLY ? ", before it was ready" : "");
 }
 
 /* The reason of a failing pool; that of a failed exec stands already. */

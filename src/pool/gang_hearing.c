@@ -73,8 +73,8 @@ void gang_hear_words(struct gang *g, struct worker *w, uint64_t now)
         if (r == -EPROTO)
             continue;
         if (r == CHANNEL_FOREIGN) {
-            gang_say(g, LOG_LEVEL_WARNING,
-                     "worker %d sent descriptors, which no worker does; killed", (int)w->pid);
+            gang_say_of(g, w->pid, LOG_LEVEL_WARNING,
+                        "worker %d sent descriptors, which no worker does; killed", (int)w->pid);
             end_channel(g, w);
             (void)gang_event(g, w, LIFECYCLE_KILL, now);
             return;

@@ -64,9 +64,9 @@ static void say_held(struct gang *g, struct output *o, pid_t pid, uint64_t now)
     }
     uint64_t lines = pace_take(&o->pace);
     if (!is_native(g) || g->pool->catch_workers_output)
-        gang_say(g, LOG_LEVEL_WARNING,
-                 "worker %d: %" PRIu64 " line%s suppressed (it may write %u a second)", (int)pid,
-                 lines, lines == 1 ? "" : "s", OUTPUT_LINES);
+        gang_say_of(g, pid, LOG_LEVEL_WARNING,
+                    "worker %d: %" PRIu64 " line%s suppressed (it may write %u a second)", (int)pid,
+                    lines, lines == 1 ? "" : "s", OUTPUT_LINES);
 }
 
 /* It floods, or no longer does.  How long it is to be left alone. */

@@ -36,10 +36,11 @@ static void turn_opaque(struct gang *g, struct worker *w, const char *why)
     w->native.opaque = true;
     board_slot_set_opaque(g->board, w->slot);
     if (log_limit_pass(&g->opaques, w->native.warm, 1, &suppressed))
-        gang_say(g, LOG_LEVEL_WARNING,
-                 "worker %d is opaque: %s; it is asked to leave by stop_signal at whatever moment, "
-                 "and nobody knows whether it is busy",
-                 (int)w->pid, why);
+        gang_say_of(
+            g, w->pid, LOG_LEVEL_WARNING,
+            "worker %d is opaque: %s; it is asked to leave by stop_signal at whatever moment, "
+            "and nobody knows whether it is busy",
+            (int)w->pid, why);
 }
 
 static uint64_t await_ready(struct gang *g, struct worker *w, uint64_t now)
@@ -112,11 +113,12 @@ static uint64_t limit_time(struct gang *g, struct worker *w, uint64_t now)
     }
     if (now - w->native.since < timeout)
         return sooner(now + period, w->native.since + timeout);
-    gang_say(g, LOG_LEVEL_WARNING,
-             "worker %d has had a connection for more than request_terminate_timeout (%llu.%03llu "
-             "seconds); sent SIGTERM",
-             (int)w->pid, (unsigned long long)(timeout / CLOCK_SEC),
-             (unsigned long long)(timeout % CLOCK_SEC / CLOCK_MSEC));
+    gang_say_of(
+        g, w->pid, LOG_LEVEL_WARNING,
+        "worker %d has had a connection for more than request_terminate_timeout (%llu.%03llu "
+        "seconds); sent SIGTERM",
+        (int)w->pid, (unsigned long long)(timeout / CLOCK_SEC),
+        (unsigned long long)(timeout % CLOCK_SEC / CLOCK_MSEC));
     g->card.terminated++;
     w->native.stop =
         SIGTERM; /* as PHP-FPM: what the program does at stop_signal it has no time for */

@@ -169,9 +169,10 @@ void gang_queue_bury(struct gang *g, struct worker *w, int code, int status, uin
     if (burial == LIFECYCLE_DO_BURY_ASKED)
         q->not_before = 0;
     else
-        gang_say(g, LOG_LEVEL_WARNING, "the shedder (process %d) %s; its last words: %s",
-                 (int)last.pid, verdict_text(how, code, status),
-                 g->last_speaker == last.pid ? g->last_words : "none");
+        gang_say_of(g, last.pid, LOG_LEVEL_WARNING,
+                    "the shedder (process %d) %s; its last words: %s", (int)last.pid,
+                    verdict_text(how, code, status),
+                    g->last_speaker == last.pid ? g->last_words : "none");
     if (q->said_shedding && !q->overload.shedding)
         gang_say(g, LOG_LEVEL_NOTICE, "no longer overloaded; %" PRIu64 " requests were shed", shed);
     q->said_shedding = q->said_shedding && q->overload.shedding; /* the next one goes on */

@@ -40,6 +40,7 @@ static int start_one(struct gang *g, struct worker *w, uint64_t now)
     w->recycle_at = recycle_limit(g->pool->pm_max_requests, serial);
     board_slot_set_ring_at(g->board, w->slot, w->recycle_at);
     w->hold_at = w->hold_from = 0;
+    gang_say_debug(g, w, "is started: %u live, %u are wanted", gang_alive(g), g->wanted);
     gang_count_process(g, 1);
     g->card.spawned++;
     r = gang_hear_watch(g, w, GANG_WATCH_REPORT, w->report, false);

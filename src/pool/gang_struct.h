@@ -139,6 +139,13 @@ struct gang {
 
 __attribute__((format(printf, 3, 4))) void gang_say(struct gang *g, enum log_level level,
                                                     const char *format, ...);
+/* About one worker, which the text names, too. */
+__attribute__((format(printf, 4, 5))) void gang_say_of(struct gang *g, pid_t worker,
+                                                       enum log_level level, const char *format,
+                                                       ...);
+/* "worker PID …", when log_level is debug. */
+__attribute__((format(printf, 3, 4))) void gang_say_debug(struct gang *g, const struct worker *w,
+                                                          const char *format, ...);
 /* Why the pool is failing; cut where it is longer than the board can hold. */
 __attribute__((format(printf, 2, 3))) void gang_set_reason(struct gang *g, const char *format, ...);
 /* Let `event` happen to a worker, with what follows from it for the gang. */

@@ -14,7 +14,7 @@ def numbers(letter, *ranges):
     return [f"{letter}{n:02d}" for r in ranges for n in (r if isinstance(r, range) else [r])]
 
 
-WANTED = numbers("C", range(1, 12), range(26, 33), range(33, 45), range(46, 52), range(53, 56), 58, 60, range(66, 71),
+WANTED = numbers("C", range(1, 12), range(26, 33), range(33, 45), range(46, 52), range(53, 56), 58, 60, range(62, 65), range(66, 71),
                  range(75, 78), range(80, 86), 87, 88, range(89, 100)) + \
     numbers("D", range(1, 102)) + numbers("G", range(1, 64))
 

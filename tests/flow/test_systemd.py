@@ -25,6 +25,7 @@ pool web {{
   user = "nobody"
   group = "nogroup"
   env = {{"WORD={word}"}}
+  catch_workers_output = yes
   pm.max_children = 3
 }}
 pool native {{
@@ -111,6 +112,12 @@ def again(m, before):
              timeout=60, what="a new master")
 
 
+def entries(m, match, text):
+    """Entries of the journal that match and hold the text."""
+    lines = m.run("journalctl", "-q", "-o", "json", "--no-pager", match, check=False).stdout.splitlines()
+    return [e for e in map(json.loads, lines) if text in e["MESSAGE"]]
+
+
 def pool_processes(m):
     return m.run("sh", "-c", "pgrep -x ganger-worker; pgrep -x native; :").stdout.split()
 
@@ -126,6 +133,15 @@ def test_the_unit_becomes_active(system):
     assert b"slept=0" in system.ask("/x", "", sock="/run/ganger/native.sock").body
     assert "ready to handle connections" in system.journal()
     assert system.run("gangerctl", "ping").returncode == 0
+    # Lines of its workers, by their fields.
+    say(system, "here", "err=for%20the%20journal%0a&")
+    pids = system.run("pgrep", "-x", "ganger-worker").stdout.split()
+    entry = wait_for(lambda: entries(system, "POOL=web", "for the journal"), what="the entry of its line")[0]
+    assert entry["WORKER_PID"] in pids and entry["PRIORITY"] == "4", entry
+    assert entry["SYSLOG_IDENTIFIER"] == "ganger" and entry["_SYSTEMD_UNIT"] == "ganger.service"
+    assert entry["_PID"] == system.show("MainPID")
+    assert entries(system, f"WORKER_PID={entry['WORKER_PID']}", "for the journal")
+    assert not entries(system, "POOL=native", "for the journal")
 
 
 def test_reload_returns_when_it_is_done(system):

@@ -78,12 +78,13 @@ static void line(void *cookie, struct gang *g, pid_t pid, int level, const char 
     (void)cookie, (void)g, (void)pid, (void)level, (void)text, (void)n;
 }
 
-static void say(void *cookie, struct gang *g, enum log_level level, const char *text)
+static void say(void *cookie, struct gang *g, pid_t worker, enum log_level level, const char *text)
 {
     size_t used = strlen(w.said);
 
     (void)cookie;
     (void)g;
+    (void)worker;
     assert_int_not_equal(level, LOG_LEVEL_ALERT);
     (void)snprintf(w.said + used, sizeof(w.said) - used, "%s\n", text);
 }

@@ -94,12 +94,13 @@ static void line(void *cookie, struct gang *g, pid_t pid, int level, const char 
     (void)snprintf(w->lines + used, sizeof(w->lines) - used, "%d:%.*s|", level, (int)length, text);
 }
 
-static void say(void *cookie, struct gang *g, enum log_level level, const char *text)
+static void say(void *cookie, struct gang *g, pid_t worker, enum log_level level, const char *text)
 {
     struct world *w = cookie;
     size_t used = strlen(w->said);
 
     (void)g;
+    (void)worker;
     assert_int_not_equal(level, LOG_LEVEL_ALERT); /* our own tables disagree */
     (void)snprintf(w->said + used, sizeof(w->said) - used, "%s\n", text);
 }
