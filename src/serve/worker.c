@@ -28,6 +28,8 @@
 #include "serve/worker.h"
 
 #define ALARM_ACCURACY (10 * CLOCK_MSEC)
+/* Between two tries to write lines that the master's pipe had no room for. */
+#define LOG_AGAIN (20 * CLOCK_MSEC)
 
 static size_t payload_room(const struct options *o)
 {
@@ -41,6 +43,8 @@ static uint64_t earliest(const struct worker *w)
 
     when = t < when ? t : when;
     t = pace_due(&w->chatter);
+    when = t < when ? t : when;
+    t = log_waits() ? clock_monotonic() + LOG_AGAIN : CLOCK_NEVER;
     when = t < when ? t : when;
     if (w->strangers && w->sweep_at < when)
         when = w->sweep_at;
@@ -69,6 +73,7 @@ static int on_alarm(sd_event_source *s, uint64_t usec, void *userdata)
         w->quit = true;
     listener_expire(w, now);
     diagnostics_flush(w, now);
+    (void)log_flush();
     if (w->strangers && w->sweep_at <= now)
         strangers_sweep(w);
     for (struct connection *c = w->connections; c != NULL; c = c->next) {
@@ -249,6 +254,8 @@ static int serve(struct worker *w)
                 ? listener_wait(w)
                 : sd_event_run(w->event, UINT64_MAX);
         tidy(w);
+        if (log_waits())
+            worker_alarm(w, clock_monotonic() + LOG_AGAIN);
     }
     if (r < 0)
         log_write(LOG_LEVEL_ERROR, w->options.pool, "the event loop failed: %s; leaving",
@@ -356,6 +363,7 @@ int worker_run(int argc, char **argv)
     struct error err = ERROR_NONE;
 
     log_set_worker();
+    log_set_spool(LOG_SPOOL_DEFAULT);
     if (descriptor_open_standard() < 0)
         return 1;
     if (argc != 4) {
@@ -377,5 +385,6 @@ int worker_run(int argc, char **argv)
     int status = serve(w);
     end_programs(w);
     clear(w);
+    (void)log_flush();
     return status;
 }

@@ -55,7 +55,13 @@ def go(ganger, *pools):
 
 def ready(web, pool="web", count=4):
     wait_for(lambda: os.path.exists(web.sock("status")) and os.path.exists(web.sock(pool)), what="sockets")
-    wait_for(lambda: web.status(pool)["idle processes"] == count, what="the whole gang serves")
+
+    def serves():
+        try:
+            return web.status(pool)["idle processes"] == count
+        except (AssertionError, OSError):  # nobody answers yet, or has not heard of the pool
+            return False
+    wait_for(serves, what="the whole gang serves")
 
 
 def suppressed(text, pool):
