@@ -31,7 +31,7 @@ ROOMS := base wire conf host board pool report master serve ctl
 room = $(patsubst %,src/$(1)/%.c,$(2))
 
 base_SRC := $(call room,base, \
-	bytes clock descriptor error journald line log number pace settings sink spool state state_fields text)
+	access_format bytes clock descriptor error journald line log number pace settings sink spool state state_fields text)
 wire_SRC := $(call room,wire, \
 	client environ environ_denied environ_script field judge params reader record response \
 	slots status)
@@ -53,7 +53,7 @@ master_SRC := $(call room,master, \
 	birth control control_link crew crew_count crew_orders crew_place crew_progress crew_retry crew_thaw inspect journal keep loop master master_adopt master_duty master_orders master_reload master_upgrade notify orders pid_files reap receive runtime_folder signals voice \
 	upgrade upgrade_state watch_table)
 serve_SRC := $(call room,serve, \
-	body brief connection crowd diagnostics holdback intake launch ledger listener options orders output \
+	access access_line arrival body brief connection crowd diagnostics holdback intake launch ledger listener options orders output \
 	patience program request script shed status strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
 	argument bench bench_options exchange head histogram load load_link order place proxy proxy_apache proxy_caddy proxy_config proxy_haproxy proxy_lighttpd proxy_nginx request request_options source status table tally tally_print timing trace variables \

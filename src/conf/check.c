@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/access_format.h"
 #include "base/text.h"
 #include "conf/draft.h"
 #include "conf/endpoint.h"
@@ -132,6 +133,29 @@ static void check_env(struct draft *d, const struct draft_pool *p)
     }
 }
 
+static void check_access(struct draft *d, const struct draft_pool *p)
+{
+    const struct conf_list *paths = &p->pool.access_suppress_path;
+    struct access_format format;
+    struct error err = ERROR_NONE;
+    struct place where = draft_place(d, p, "access.format", 0);
+
+    if (p->pool.access_format != NULL) {
+        if (access_format_parse(&format, p->pool.access_format, &err) < 0)
+            complaint_error(d->box, &where, "access.format: %s", err.text);
+        else
+            access_format_clear(&format);
+    }
+    for (size_t i = 0; i < paths->count; i++) {
+        where = draft_place(d, p, "access.suppress_path", i);
+        if (paths->items[i][0] != '/')
+            complaint_error(d->box, &where,
+                            "access.suppress_path: \"%s\" does not begin with /, as every path "
+                            "of a request does",
+                            paths->items[i]);
+    }
+}
+
 static void check_needed(struct draft *d, const struct draft_pool *p)
 {
     struct place where = draft_place(d, p, "kind", 0);
@@ -248,6 +272,7 @@ int conf_check(struct draft *d)
         check_kind(d, p);
         check_programs(d, p);
         check_env(d, p);
+        check_access(d, p);
         check_needed(d, p);
         conf_check_sizing(d, p);
         r = check_listen(d, p, &seen, &count);

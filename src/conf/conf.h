@@ -100,7 +100,9 @@ struct conf_pool {
     bool status_ready; /* default true: counts for …/ready of the status responder */
     bool catch_workers_output;
     bool decorate_workers_output;
-    char *access_log; /* these two: absolute paths; NULL: none */
+    char *access_log;    /* this and slowlog: absolute paths; NULL: none */
+    char *access_format; /* base/access_format.h; NULL: its default */
+    struct conf_list access_suppress_path;
     char *slowlog;
     char *stop_signal; /* native programs: conf_signal() of it is what they leave at */
 };

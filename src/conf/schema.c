@@ -52,7 +52,7 @@ static const char *const facilities[] = {
 /* NOLINTEND(bugprone-macro-parentheses) */
 #define PHP_SETTING                                                                                \
     "it sets PHP's own configuration; give php-cgi a -d option in command, or PHPRC in env"
-#define NOT_SEEN "ganger does not see the requests of a native program"
+#define NOT_SEEN "ganger logs the requests of CGI programs alone"
 
 /* clang-format off */
 const struct schema_option schema_options[] = {
@@ -136,6 +136,9 @@ const struct schema_option schema_options[] = {
     POOL("decorate_workers_output", YESNO, decorate_workers_output, TUNE, "yes"),
     POOL("access.log", TEXT, access_log, TUNE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_SCRIPTS,
          .elsewhere = NOT_SEEN),
+    POOL("access.format", TEXT, access_format, TUNE, NULL, .flags = SCHEMA_SCRIPTS, .elsewhere = NOT_SEEN),
+    POOL("access.suppress_path", LIST, access_suppress_path, TUNE, NULL, .flags = SCHEMA_SCRIPTS,
+         .elsewhere = NOT_SEEN),
     POOL("slowlog", TEXT, slowlog, TUNE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_PROGRAMS),
     POOL("stop_signal", TEXT, stop_signal, REPLACE, "TERM", .flags = SCHEMA_NATIVE),
     LATER(POOL, "listen.acl_users"),
@@ -144,8 +147,6 @@ const struct schema_option schema_options[] = {
     LATER(POOL, "pm.status_listen"),
     LATER(POOL, "ping.path"),
     LATER(POOL, "ping.response"),
-    LATER(POOL, "access.format"),
-    LATER(POOL, "access.suppress_path"),
     LATER(POOL, "slowlog.command"),
     LATER(POOL, "request_slowlog_timeout"),
     LATER(POOL, "request_slowlog_trace_depth"),

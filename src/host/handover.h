@@ -39,7 +39,8 @@ enum handover_log {
  *   request_params_timeout, request_params_limit, response_header_limit,
  *   response_holdback_timeout, process_control_timeout,
  *   catch_workers_output, decorate_workers_output, limit_extensions (repeated), log_level,
- *   rlimit_core, access.log and slowlog (1: there is a descriptor);
+ *   rlimit_core, access.log and slowlog (1: there is a descriptor), access.format,
+ *   access.suppress_path (repeated);
  *   of a shedder alone: shed (1; it answers nothing but 503), queue_limit, queue_timeout
  */
 

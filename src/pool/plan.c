@@ -95,6 +95,10 @@ static int add_settings(struct settings *s, const struct conf_pool *p,
         r = add_list(s, "allowed_client", &p->listen_allowed_clients);
     if (r == 0)
         r = add_list(s, "limit_extensions", &p->security_limit_extensions);
+    if (r == 0 && p->access_format != NULL)
+        r = settings_add(s, "access.format", p->access_format);
+    if (r == 0)
+        r = add_list(s, "access.suppress_path", &p->access_suppress_path);
     return r == 0 ? add_numbers(s, p, context) : r;
 }
 

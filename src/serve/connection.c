@@ -152,6 +152,9 @@ void connection_receive(struct connection *c)
     do
         n = recv(c->fd, c->worker->buffer, length, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
+    if (n > 0)
+        atomic_fetch_add_explicit(&board_own_slot(c->worker->board)->bytes_in, (uint64_t)n,
+                                  memory_order_relaxed);
     if (n < 0) {
         if (errno != EAGAIN)
             connection_lost(c);

@@ -46,6 +46,8 @@ struct connection {
     uint64_t created, collecting_since, idle_since, draining_since, lingering_since;
     uint64_t progress; /* the peer last took some output */
     size_t discarded;
+    uint64_t request_total; /* that have come on it */
+    uint64_t waited;        /* usec, of its first request, serve/arrival.h */
     char peer[CONNECTION_PEER];
 };
 

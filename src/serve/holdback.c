@@ -26,9 +26,11 @@ int holdback_release(struct request *r)
     if (!r->holding)
         return 0;
     r->holding = false;
-    if (r->connection != NULL && bytes_held(&r->held) > 0)
+    if (r->connection != NULL && bytes_held(&r->held) > 0) {
         e = output_stream(&r->connection->output, FCGI_STDOUT, r->id, bytes_front(&r->held),
                           bytes_held(&r->held));
+        request_sends(r, bytes_held(&r->held));
+    }
     bytes_clear(&r->held);
     return e;
 }
@@ -56,6 +58,7 @@ int holdback_pass(struct request *r, const void *data, size_t length)
         return e;
     if (r->holding)
         return bytes_append(&r->held, data, length);
+    request_sends(r, length);
     return output_stream(&r->connection->output, FCGI_STDOUT, r->id, data, length);
 }
 

@@ -96,8 +96,10 @@ static int act(struct connection *c, struct reader_event *ev)
     case READER_TOO_LARGE:
         return take_request(c, ev);
     case READER_BODY:
-        if ((r = find(c, ev->id)) != NULL)
+        if ((r = find(c, ev->id)) != NULL) {
+            r->bytes_in += ev->length;
             body_take(r, ev->data, ev->length);
+        }
         break;
     case READER_BODY_END:
         if ((r = find(c, ev->id)) != NULL)

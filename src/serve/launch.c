@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "serve/access.h"
 #include "serve/body.h"
 #include "serve/connection.h"
 #include "serve/holdback.h"
@@ -69,6 +70,7 @@ static void refuse(struct launch *l, unsigned status, const char *why)
                   response_reason(status), why);
     }
     r->started = clock_monotonic();
+    access_script(r, l->wanted);
     board_request_begin(w->board, r->started, l->facts.method,
                         r->params == NULL ? "" : param(r, "REQUEST_URI"),
                         l->wanted == NULL ? "" : l->wanted, NULL, 0, 0);
@@ -215,6 +217,11 @@ static void begin(struct launch *l)
     rules.head = r->head;
     rules.authorizer = r->role == FCGI_AUTHORIZER;
     rules.header_limit = o->response_header_limit;
+    if (access_wants_headers(r)) {
+        rules.field = access_header;
+        rules.cookie = r;
+    }
+    access_script(r, l->wanted);
     r->response = response_new(&rules);
     r->params = params_free(r->params);
     if (r->response == NULL || streams_open(r) < 0)

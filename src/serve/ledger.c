@@ -1,9 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A line that was taken in part (a disk that became full in the middle of it) is torn: the newline that
+ * it lacks is tried again and again, so that the next line, whoever writes it, stands alone.
+ */
 #include "serve/ledger.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+
+#define TELL_EVERY (10 * CLOCK_SEC)
+#define MEND_EVERY (100 * CLOCK_MSEC)
+
+static const char *const names[HANDOVER_LOGS] = {"access.log", "slowlog"};
+
+static void take(struct worker *w, size_t which, int fd)
+{
+    struct ledger *l = &w->ledgers[which];
+    struct stat st;
+    int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+    w->logs[which] = fd;
+    l->torn = false;
+    l->regular = l->socket = l->blocking = false;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return;
+    l->regular = S_ISREG(st.st_mode);
+    l->socket = S_ISSOCK(st.st_mode);
+    l->blocking = !l->regular && flags >= 0 && (flags & O_NONBLOCK) == 0;
+}
 
 int ledger_open(struct worker *w, int first, struct error *err)
 {
@@ -13,7 +47,7 @@ int ledger_open(struct worker *w, int first, struct error *err)
         int r = descriptor_cloexec(first, true);
         if (r < 0)
             return error_errno(err, -r, "the log files were not handed over");
-        w->logs[i] = first++;
+        take(w, i, first++);
     }
     return 0;
 }
@@ -30,11 +64,112 @@ void ledger_replace(struct worker *w, uint32_t which, int descriptor)
         return;
     }
     descriptor_close(&w->logs[which]);
-    w->logs[which] = copy;
+    take(w, which, copy);
+}
+
+size_t ledger_room(const struct worker *w, enum handover_log which)
+{
+    if (w->logs[which] < 0)
+        return 0;
+    return w->ledgers[which].regular ? LEDGER_LINE_MAX : PIPE_BUF;
+}
+
+static void tell(struct worker *w, size_t which, uint64_t now)
+{
+    struct ledger *l = &w->ledgers[which];
+
+    if (l->dropped == 0)
+        return;
+    log_write(LOG_LEVEL_WARNING, w->options.pool, "%s: %" PRIu64 " lines dropped: %s", names[which],
+              l->dropped, strerror(l->why));
+    l->dropped = 0;
+    l->tell_at = now + TELL_EVERY;
+}
+
+void ledger_drop(struct worker *w, enum handover_log which, int number)
+{
+    struct ledger *l = &w->ledgers[which];
+    uint64_t now = clock_monotonic();
+
+    l->dropped++;
+    l->why = number;
+    if (now >= l->tell_at)
+        tell(w, which, now);
+    else
+        worker_alarm(w, l->tell_at);
+}
+
+/* The bytes that were taken, or -errno. */
+static ssize_t put(const struct ledger *l, int fd, const void *line, size_t length)
+{
+    struct pollfd state = {.fd = fd, .events = POLLOUT};
+    ssize_t n;
+
+    /* Somebody else's description: without room for a whole PIPE_BUF a pipe is not writable. */
+    if (l->blocking && !l->socket && (poll(&state, 1, 0) <= 0 || (state.revents & POLLOUT) == 0))
+        return -EAGAIN;
+    do
+        n = l->socket ? send(fd, line, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+                      : write(fd, line, length);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+/* True when nothing torn is in the way. */
+static bool mend(struct worker *w, size_t which)
+{
+    struct ledger *l = &w->ledgers[which];
+
+    if (l->torn && put(l, w->logs[which], "\n", 1) == 1)
+        l->torn = false;
+    return !l->torn;
+}
+
+void ledger_write(struct worker *w, enum handover_log which, const void *line, size_t length)
+{
+    struct ledger *l = &w->ledgers[which];
+
+    if (w->logs[which] < 0)
+        return;
+    ssize_t n = mend(w, which) ? put(l, w->logs[which], line, length) : -ENOSPC;
+    if (n == (ssize_t)length)
+        return;
+    if (n > 0) {
+        l->torn = true;
+        (void)mend(w, which);
+        worker_alarm(w, clock_monotonic() + MEND_EVERY);
+    }
+    ledger_drop(w, which, n < 0 ? (int)-n : l->regular ? ENOSPC : EAGAIN);
+}
+
+uint64_t ledger_deadline(const struct worker *w)
+{
+    uint64_t when = CLOCK_NEVER;
+
+    for (size_t i = 0; i < HANDOVER_LOGS; i++) {
+        const struct ledger *l = &w->ledgers[i];
+        uint64_t t = l->torn ? clock_monotonic() + MEND_EVERY : l->dropped > 0 ? l->tell_at : when;
+        when = t < when ? t : when;
+    }
+    return when;
+}
+
+void ledger_expire(struct worker *w, uint64_t now)
+{
+    for (size_t i = 0; i < HANDOVER_LOGS; i++) {
+        if (w->logs[i] >= 0)
+            (void)mend(w, i);
+        if (now >= w->ledgers[i].tell_at)
+            tell(w, i, now);
+    }
 }
 
 void ledger_close(struct worker *w)
 {
-    for (size_t i = 0; i < HANDOVER_LOGS; i++)
+    for (size_t i = 0; i < HANDOVER_LOGS; i++) {
+        if (w->logs[i] >= 0)
+            (void)mend(w, i);
+        tell(w, i, 0);
         descriptor_close(&w->logs[i]);
+    }
 }

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/descriptor.h"
 #include "base/log.h"
+#include "serve/arrival.h"
 #include "serve/brief.h"
 #include "serve/connection.h"
 #include "serve/crowd.h"
@@ -43,6 +44,7 @@ struct listener {
     size_t count;
     uint64_t resume_at; /* 0: not pausing */
     uint64_t pause;
+    bool found; /* nobody had come when this worker began to wait, and nobody was accepted since */
     uint64_t expect_until; /* 0: no request is expected on a connection just accepted */
     struct log_limit refused;
     struct log_limit starved;
@@ -179,7 +181,7 @@ static bool examine_peer(struct worker *w, const struct sockaddr_storage *from, 
 }
 
 /* A new connection: has it hung up, or brought something already? */
-static void welcome(struct worker *w, int fd, bool local, const char *peer)
+static void welcome(struct worker *w, int fd, bool local, bool found, const char *peer)
 {
     struct pollfd state = {.fd = fd, .events = POLLIN | POLLRDHUP};
 
@@ -195,11 +197,14 @@ static void welcome(struct worker *w, int fd, bool local, const char *peer)
     if (c == NULL)
         return;
     c->fin = (state.revents & POLLRDHUP) != 0;
+    c->waited = arrival_waited(fd, local, (state.revents & POLLIN) != 0, found);
     if (w->options.kind == OPTIONS_STATUS)
         orders_hear(w); /* a board told of before the client came is not unknown to it */
-    if (state.revents & POLLIN)
+    if (state.revents & POLLIN) {
         connection_receive(c);
-    else if (w->listener != NULL)
+        if (c->request_total == 0 && c->waited != 0) /* of a request that is not whole yet */
+            c->waited = ARRIVAL_UNKNOWN;
+    } else if (w->listener != NULL)
         expect_request(w, c);
     connection_settle(c);
 }
@@ -246,12 +251,14 @@ static bool accept_one(struct worker *w, int listening)
             return true;
         }
     }
+    bool found = w->listener->found;
+    w->listener->found = false;
     w->listener->pause = PAUSE_MIN;
     struct board_slot *slot = board_own_slot(w->board);
     atomic_fetch_add_explicit(&slot->accepted, 1, memory_order_relaxed);
     crowd_make_room(w);
     if (examine_peer(w, &from, peer, sizeof peer))
-        welcome(w, fd, from.ss_family == AF_UNIX, peer);
+        welcome(w, fd, from.ss_family == AF_UNIX, found, peer);
     else
         descriptor_close(&fd);
     return true;
@@ -302,7 +309,10 @@ int listener_wait(struct worker *w)
     if (r < 0)
         return r;
     if (r == 0) {
-        int n = epoll_wait(w->listener->epoll, events, EVENTS, -1);
+        int n = epoll_wait(w->listener->epoll, events, EVENTS, 0);
+        w->listener->found = n == 0;
+        if (n == 0)
+            n = epoll_wait(w->listener->epoll, events, EVENTS, -1);
         if (n < 0 && errno != EINTR)
             return -errno;
         for (int i = 0; i < n; i++) {

@@ -132,6 +132,7 @@ void program_collect(struct program *p)
     while (r < 0 && errno == EINTR);
     if (r != p->pid)
         p->wait_status = SIGKILL;
+    p->cpu_user = (uint64_t)usage.ru_utime.tv_sec * 1000000u + (uint64_t)usage.ru_utime.tv_usec;
     p->cpu = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000u +
              (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
     p->peak_memory = (uint64_t)usage.ru_maxrss * 1024u;

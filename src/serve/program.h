@@ -24,7 +24,8 @@ struct program {
     int in, out, err;     /* our ends, non-blocking; -1: closed */
     bool exited;          /* the direct child has ended (it may still be a zombie) */
     int wait_status;      /* as of wait(2), after program_collect() */
-    uint64_t cpu;         /* microseconds, after program_collect() */
+    uint64_t cpu;         /* microseconds, after program_collect(); … */
+    uint64_t cpu_user;    /* … of them, outside of the kernel */
     uint64_t peak_memory; /* bytes, after program_collect() */
 };
 #define PROGRAM_NONE                                                                               \

@@ -11,6 +11,8 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "serve/access.h"
+#include "serve/arrival.h"
 #include "serve/connection.h"
 #include "serve/holdback.h"
 #include "serve/launch.h"
@@ -69,6 +71,10 @@ struct request *request_new(struct connection *c, const struct reader_event *ev)
         last = &(*last)->next;
     *last = r;
     c->request_count++;
+    r->number = ++c->request_total;
+    r->queue = arrival_queue(c, r);
+    r->first = UINT64_MAX;
+    access_begin(r);
     worker_began(c->worker);
     return r;
 }
@@ -76,6 +82,8 @@ struct request *request_new(struct connection *c, const struct reader_event *ev)
 void request_free(struct request *r)
 {
     r->state = REQUEST_OVER; /* the end of its program is of no interest any more */
+    r->end = REQUEST_END_ABORTED;
+    access_end(r); /* unless that was done */
     streams_close(r);
     program_abandon(&r->program);
     params_free(r->params);
@@ -152,6 +160,15 @@ void request_detach(struct request *r)
     request_settle(r);
 }
 
+void request_sends(struct request *r, size_t length)
+{
+    if (length > 0 && r->first == UINT64_MAX) {
+        uint64_t now = clock_monotonic();
+        r->first = now > r->started ? now - r->started : 0;
+    }
+    r->bytes_out += length;
+}
+
 void request_answer(struct request *r, unsigned status)
 {
     r->status = status;
@@ -182,6 +199,8 @@ static void conclude(struct request *r, bool broken)
     connection_request_ended(c, r, broken);
     r->state = REQUEST_FLUSHING;
     r->end_mark = o->queued;
+    if (broken && r->end == REQUEST_END_OK)
+        r->end = REQUEST_END_CUT;
     verdict_record(r);
     if (e < 0)
         connection_lost(c);
@@ -198,10 +217,13 @@ static void settle_answer(struct request *r)
             return;
         if (length > OUTPUT_HIGH / 2)
             length = OUTPUT_HIGH / 2;
+        if (r->bytes_out == 0)
+            access_answer(r, bytes_front(&r->answer), bytes_held(&r->answer));
         if (output_stream(o, FCGI_STDOUT, r->id, bytes_front(&r->answer), length) < 0) {
             connection_lost(r->connection);
             return;
         }
+        request_sends(r, length);
         bytes_consume(&r->answer, length);
     }
     conclude(r, false);

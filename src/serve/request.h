@@ -48,6 +48,14 @@ enum request_fate {
     REQUEST_NO_MEMORY,
 };
 
+enum request_end { /* for the access log */
+                   REQUEST_END_OK,
+                   REQUEST_END_ABORTED, /* by the client, or the worker had to leave */
+                   REQUEST_END_TIMEOUT,
+                   REQUEST_END_CUT, /* the response is not whole */
+};
+
+struct access_record;
 struct connection;
 struct worker;
 
@@ -69,6 +77,13 @@ struct request {
     bool out_paused; /* the client is slow: output stays in the pipe */
     bool killed;     /* SIGKILL was sent */
     struct response *response;
+    struct access_record *access; /* serve/access.h; NULL: no line is to be written */
+    enum request_end end;
+    uint64_t number;    /* among the requests of its connection, from 1 */
+    uint64_t queue;     /* usec it waited, serve/arrival.h */
+    uint64_t first;     /* usec to the first byte of the response; UINT64_MAX: none yet */
+    uint64_t bytes_in;  /* of its body, taken from the web server */
+    uint64_t bytes_out; /* of the response, header and body, handed on to it */
     uint64_t started, terminate_at, kill_at, grace_at, body_at;
 
     struct bytes body;  /* on its way to the program */
@@ -106,6 +121,8 @@ uint64_t request_deadline(const struct request *r);
 void request_expire(struct request *r, uint64_t now);
 /* Give a first fate; later ones are ignored. */
 void request_doom(struct request *r, enum request_fate fate);
+/* So many bytes of the response go to the connection now. */
+void request_sends(struct request *r, size_t length);
 /* Answer with a status of our own (state → ANSWERING). */
 void request_answer(struct request *r, unsigned status);
 /* Kill the group at once: the worker is told to die. */

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "serve/access.h"
 #include "serve/verdict.h"
 #include "serve/worker.h"
 
@@ -91,7 +92,7 @@ enum verdict verdict_reach(struct request *r)
     return judge_output(r);
 }
 
-void verdict_count(const struct request *r, enum request_fate fate)
+void verdict_count(struct request *r, enum request_fate fate)
 {
     struct board_slot *slot = board_own_slot(r->worker->board);
 
@@ -99,6 +100,10 @@ void verdict_count(const struct request *r, enum request_fate fate)
         add(&slot->aborted, 1);
     else if (fate == REQUEST_TOO_SLOW)
         add(&slot->timed_out, 1);
+    if (fate == REQUEST_GONE || fate == REQUEST_ABORTED)
+        r->end = REQUEST_END_ABORTED;
+    else if (fate == REQUEST_TOO_SLOW || fate == REQUEST_STALLED)
+        r->end = REQUEST_END_TIMEOUT;
 }
 
 void verdict_record(struct request *r)
@@ -111,9 +116,16 @@ void verdict_record(struct request *r)
                       &(struct board_result){.status = r->status,
                                              .cpu = r->program.cpu,
                                              .peak_memory = r->program.peak_memory,
-                                             .queue = UINT64_MAX,
-                                             .first = UINT64_MAX});
+                                             .bytes_in = r->bytes_in,
+                                             .bytes_out = r->bytes_out,
+                                             .queue = r->queue,
+                                             .first = r->first});
     board_observe(b, BOARD_TIME_SERVICE, now - r->started);
+    if (r->queue != UINT64_MAX)
+        board_observe(b, BOARD_TIME_QUEUE, r->queue);
+    if (r->first != UINT64_MAX)
+        board_observe(b, BOARD_TIME_FIRST, r->first);
+    access_end(r);
     add(&slot->requests, 1);
     if (r->failed)
         add(&slot->failed, 1);

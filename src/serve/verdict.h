@@ -15,7 +15,7 @@ enum verdict {
 /* Decide, log what is not good, set r->status. */
 enum verdict verdict_reach(struct request *r);
 /* Count a fate that the board keeps count of. */
-void verdict_count(const struct request *r, enum request_fate fate);
+void verdict_count(struct request *r, enum request_fate fate);
 /* The request is answered (or given up): the board's record and counters. */
 void verdict_record(struct request *r);
 

@@ -16,6 +16,7 @@
 #include "base/sanitized.h"
 #include "host/handover.h"
 #include "host/process.h"
+#include "serve/access.h"
 #include "serve/connection.h"
 #include "serve/diagnostics.h"
 #include "serve/ledger.h"
@@ -46,6 +47,8 @@ static uint64_t earliest(const struct worker *w)
     when = t < when ? t : when;
     t = log_waits() ? clock_monotonic() + LOG_AGAIN : CLOCK_NEVER;
     when = t < when ? t : when;
+    t = ledger_deadline(w);
+    when = t < when ? t : when;
     if (w->strangers && w->sweep_at < when)
         when = w->sweep_at;
     for (const struct connection *c = w->connections; c != NULL; c = c->next) {
@@ -72,6 +75,7 @@ static int on_alarm(sd_event_source *s, uint64_t usec, void *userdata)
     if (w->leave_by <= now)
         w->quit = true;
     listener_expire(w, now);
+    ledger_expire(w, now);
     diagnostics_flush(w, now);
     (void)log_flush();
     if (w->strangers && w->sweep_at <= now)
@@ -165,6 +169,7 @@ static void set_log(const struct options *o)
 void worker_renew(struct worker *w, const struct settings *settings)
 {
     options_renew(&w->options, settings);
+    (void)access_renew(w, settings, NULL);
     set_log(&w->options);
     if (payload_room(&w->options) > w->payload.maximum)
         w->payload.maximum = payload_room(&w->options);
@@ -275,6 +280,8 @@ static int read_settings(struct worker *w, struct error *err)
         r = settings_load(&settings, data, length, err);
     if (r >= 0)
         r = options_read(&w->options, &settings, err);
+    if (r >= 0)
+        r = access_renew(w, &settings, err);
     free(data);
     settings_clear(&settings);
     int fd = HANDOVER_SETTINGS;
@@ -347,6 +354,7 @@ static void clear(struct worker *w)
     tidy(w);
     orders_close(w);
     ledger_close(w);
+    access_close(w);
     sd_event_source_disable_unref(w->alarm);
     sd_event_unref(w->event);
     status_clear(w);

@@ -28,11 +28,20 @@
 #define WORKER_BUFFER (64u << 10)
 #define WORKER_PAGES 256u /* of the status responder, not yet taken by their readers */
 
+struct access_form;
 struct connection;
 struct request;
 struct listener;
 struct boards;
 struct shed;
+
+struct ledger {
+    bool regular, socket, blocking;
+    bool torn; /* the last line that was written here was not taken whole */
+    uint64_t dropped;
+    int why; /* errno of the last */
+    uint64_t tell_at;
+};
 
 struct worker {
     struct options options;
@@ -42,8 +51,10 @@ struct worker {
     struct board *board;
     int bell;
     int channel;
-    int logs[HANDOVER_LOGS]; /* descriptors, -1: none; serve/ledger.h */
-    sd_event_source *orders; /* the channel's */
+    int logs[HANDOVER_LOGS];              /* descriptors, -1: none; serve/ledger.h … */
+    struct ledger ledgers[HANDOVER_LOGS]; /* … which alone uses these */
+    struct access_form *access;           /* serve/access.h */
+    sd_event_source *orders;              /* the channel's */
     struct listener *listener;
     struct boards *boards; /* kind = status: the pools it was told of */
     struct shed *shed;     /* kind = shed */

@@ -123,6 +123,8 @@ static int put(struct response *r, struct error *err, const char *name, size_t n
     if (bytes_append(b, name, name_length) < 0 || bytes_append(b, ": ", 2) < 0 ||
         bytes_append(b, value, value_length) < 0 || bytes_append(b, "\r\n", 2) < 0)
         return no_memory(r, err, -ENOMEM);
+    if (r->rules.field != NULL)
+        r->rules.field(r->rules.cookie, name, name_length, value, value_length);
     return RESPONSE_OK;
 }
 

@@ -26,6 +26,10 @@ struct response_rules {
     size_t header_limit;  /* bytes of the header block (default 64 KiB) */
     size_t line_limit;    /* bytes of one line (default 16 KiB) */
     unsigned lines_limit; /* lines (default 200) */
+    /* Told of each field of the header that passes, but Status; NULL: nobody. */
+    void (*field)(void *cookie, const char *name, size_t name_length, const char *value,
+                  size_t value_length);
+    void *cookie;
 };
 extern const struct response_rules response_default_rules;
 
