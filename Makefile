@@ -41,7 +41,7 @@ conf_SRC := $(call room,conf, \
 host_SRC := $(call room,host, \
 	address append capability channel client_block elf handover herald identity inherit inherited meter peer process \
 	process_daemon process_end process_pid queue queue_age reach socket socket_adopt socket_dial socket_inode socket_path spawn \
-	spawn_caps spawn_child successor)
+	spawn_caps spawn_child successor survey)
 board_SRC := $(call room,board, \
 	board board_inherit doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
@@ -50,7 +50,7 @@ pool_SRC := $(call room,pool, \
 report_SRC := $(call room,report, \
 	accept field field_pool field_worker html html_cells json openmetrics pen query rate ready report rows scan summary text)
 master_SRC := $(call room,master, \
-	birth control control_link crew crew_count crew_orders crew_place crew_progress crew_retry crew_thaw inspect journal keep loop master master_adopt master_duty master_orders master_reload master_upgrade notify orders pid_files reap receive runtime_folder signals voice \
+	birth control control_link crew crew_count crew_measure crew_orders crew_place crew_progress crew_retry crew_thaw inspect journal keep loop master master_adopt master_duty master_orders master_reload master_upgrade notify orders pid_files reap receive runtime_folder signals voice \
 	upgrade upgrade_state watch_table)
 serve_SRC := $(call room,serve, \
 	access access_line arrival body brief connection crowd diagnostics holdback intake launch ledger listener options orders output \

@@ -7,6 +7,7 @@
  * then no other process can have its number.  All numbers are bytes.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -24,10 +25,27 @@ struct meter_memory {
  */
 int meter_resident(pid_t pid, uint64_t *ret);
 /*
- * All of *ret.  The kernel walks the process's whole page table: milliseconds for a large one, so
+ * All of *ret.  Not for a process that must not wait: see meter_family().  The kernel walks the process's whole page table: milliseconds for a large one, so
  * for a page that somebody looks at.  What needs more rights than the caller has (another user's
  * process, without CAP_SYS_PTRACE) stays 0 and is no failure.  0 or negative, as above.
  */
 int meter_memory(pid_t pid, struct meter_memory *ret);
+
+/*
+ * A process together with its descendants, METER_FAMILY_MAX of them at most (where the kernel shows
+ * /proc/PID/task/TID/children; else it alone).
+ *
+ * With `rollup` the proportional size, too.  For that the kernel takes the lock of the other process's
+ * memory, and waits for it: as long as that process likes (one that maps files of a file system of
+ * its own can hold it for ever).  Without `rollup` nothing here waits for anybody.
+ * 0 or negative, as above.
+ */
+#define METER_FAMILY_MAX 64
+struct meter_family {
+    uint64_t resident, proportional; /* bytes, sums; proportional 0: not told */
+    uint64_t cpu; /* microseconds, of `pid` and of the children that it has waited for */
+    uint32_t processes;
+};
+int meter_family(pid_t pid, bool rollup, struct meter_family *ret);
 
 #endif

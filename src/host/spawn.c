@@ -5,7 +5,7 @@
  * host/spawn_child.c does what happens between clone and exec.
  *
  * Every signal is blocked in the starter while the child is made, so that no handler of ours ever
- * runs in a child; the child empties its own mask.  All of this assumes one thread.
+ * runs in a child; the child empties its own mask.  All of this assumes one thread that starts programs.
  */
 
 #include "host/spawn.h"

@@ -142,6 +142,8 @@ int crew_new(struct crew **ret, sd_event *loop, struct conf *conf,
     crew_limit(c, &conf->global);
     int r = make_sources(c, err);
     if (r == 0)
+        r = crew_measure_new(c, err);
+    if (r >= 0)
         r = make_places(c, conf, err);
     if (r < 0) {
         (void)crew_free(c);
@@ -178,6 +180,7 @@ struct crew *crew_free(struct crew *c)
 {
     if (c == NULL)
         return NULL;
+    crew_measure_free(c);
     while (c->member_count > 0)
         crew_place_dismiss(c->members[c->member_count - 1]);
     for (size_t i = 0; i < c->place_count; i++)

@@ -99,6 +99,14 @@ static void hook_say(void *cookie, struct gang *g, pid_t worker, enum log_level 
     log_write_about(level, &about, "%s", text);
 }
 
+static void hook_look(void *cookie, struct gang *g)
+{
+    struct member *m = cookie;
+
+    (void)g;
+    crew_measure_look(m->crew);
+}
+
 /* ---- members ---- */
 
 static struct member *make_member(struct crew *c, struct place *p)
@@ -112,6 +120,7 @@ static struct member *make_member(struct crew *c, struct place *p)
     if (m == NULL)
         return NULL;
     m->crew = c;
+    m->number = ++c->last_member;
     m->place = p;
     m->conf = conf_ref(p->conf);
     m->role = CREW_COMING;
@@ -140,7 +149,8 @@ struct member *crew_place_hire_by(struct crew *c, struct place *p, const struct 
                                .watch = hook_watch,
                                .unwatch = hook_unwatch,
                                .line = hook_line,
-                               .say = hook_say};
+                               .say = hook_say,
+                               .look = hook_look};
     if (t != NULL) {
         (void)conf_free(m->conf);
         m->conf = conf_ref(t->member.conf);

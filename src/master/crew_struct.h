@@ -19,9 +19,11 @@
 #include "pool/feed.h"
 
 struct place;
+struct survey;
 
 struct member {
     struct crew *crew;
+    uint64_t number; /* no other one ever had it; they stand in its order */
     struct place *place;
     struct gang *gang;
     struct conf *conf; /* a reference */
@@ -52,6 +54,23 @@ struct place {
     char reason[ERROR_TEXT_MAX];
 };
 
+struct crew_target {
+    uint64_t member; /* its number */
+    struct gang_worker worker;
+};
+
+struct crew_measure { /* crew_measure.c alone */
+    struct survey *survey;
+    sd_event_source *over, *timer, *more;
+    uint64_t until; /* monotonic: somebody looks, up to then */
+    uint64_t next;  /* no survey before */
+    uint64_t began; /* the last one */
+    /* Of the survey that is under way, or is being handed out; NULL: neither … */
+    struct crew_target *targets;
+    struct survey_result *results; /* … and what came of it; NULL: not yet */
+    size_t count, taken;
+};
+
 struct crew {
     sd_event *loop;
     const struct pool_context *context;
@@ -68,8 +87,10 @@ struct crew {
     struct member **members;
     size_t member_count;
     struct feed feed;
-    struct pace voices; /* of the lines of all workers together */
-    uint64_t fed;       /* the change of it that has been told */
+    struct pace voices;   /* of the lines of all workers together */
+    uint64_t fed;         /* the change of it that has been told */
+    uint64_t last_member; /* the number given last */
+    struct crew_measure measure;
 };
 
 /* ---- crew.c ---- */
@@ -115,6 +136,12 @@ void crew_progress_promote(struct place *p);
 void crew_progress_share_room(struct crew *c, struct place *p, uint64_t now);
 /* Look at every place in which something moves. */
 void crew_progress(struct crew *c, uint64_t now);
+
+/* ---- crew_measure.c ---- */
+int crew_measure_new(struct crew *c, struct error *err);
+void crew_measure_free(struct crew *c);
+/* Somebody looks at the status. */
+void crew_measure_look(struct crew *c);
 
 /* ---- crew_retry.c ---- */
 /* The address of its CURRENT one, which failed, is taken: try again. */

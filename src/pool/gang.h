@@ -66,6 +66,8 @@ struct gang_hooks {
                  size_t length);
     /* Something to log about the pool, or about its worker (0: none).  The text is fit for a log. */
     void (*say)(void *cookie, struct gang *g, pid_t worker, enum log_level level, const char *text);
+    /* A worker says that somebody looks at the status.  NULL: nobody wants to know. */
+    void (*look)(void *cookie, struct gang *g);
 };
 
 /*
@@ -186,9 +188,11 @@ struct gang_cost {
     uint64_t resident, proportional; /* bytes, of all its processes; proportional 0: not known */
     uint64_t cpu;                    /* microseconds since its start */
 };
-/* `of` costs so much; to be settled, by and by.  One that is gone is ignored. */
+/* `of` costs so much; to be published.  One that is gone is ignored. */
 void gang_measured(struct gang *g, const struct gang_worker *of, const struct gang_cost *cost,
                    uint64_t now);
+/* Publish what has changed; settling does so, too. */
+void gang_publish(struct gang *g, uint64_t now);
 
 /* ---- questions ---- */
 const char *gang_name(const struct gang *g);

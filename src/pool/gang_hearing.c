@@ -85,6 +85,8 @@ void gang_hear_words(struct gang *g, struct worker *w, uint64_t now)
         }
         if (message.word == CHANNEL_READY)
             (void)gang_event(g, w, LIFECYCLE_READY, now);
+        else if (message.word == CHANNEL_LOOK && g->hooks.look != NULL)
+            g->hooks.look(g->hooks.cookie, g);
     }
 }
 

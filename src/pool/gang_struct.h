@@ -239,7 +239,4 @@ void gang_count_death(struct gang *g, enum verdict_sort sort, int code, int stat
 /* Count what the shedder has answered since the last look. */
 void gang_count_shed(struct gang *g);
 
-/* Publish what has changed. */
-void gang_publish(struct gang *g, uint64_t now);
-
 #endif
