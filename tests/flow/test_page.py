@@ -359,9 +359,12 @@ def test_sort_and_filter_by_keyboard(site, browser):
     browser.wait(lambda: browser.text(".empty") == "No pool matches the filter.", "none")
     browser.press("Escape")
     browser.wait(lambda: len(names(browser)) == 8, "all again")
+    browser.click(".plain")
+    browser.wait(lambda: browser.text(".pulse").startswith("paused"), "it stands still")
+    browser.click(".plain")
+    browser.wait(lambda: browser.text(".pulse") == "live", "it goes on")
     # Opened by keyboard, and seen by those who do not see.
-    browser.press("Tab", "Tab")
-    for _ in range(30):
+    for _ in range(40):
         if browser.focused() == "git":
             break
         browser.press("Tab")

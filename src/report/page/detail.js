@@ -58,14 +58,14 @@ const WORKER_COLUMNS = [
   ["Pid", (w) => String(numberOf(w.values, "pid") ?? NONE), "number"],
   ["State", (w) => WORKER_WORDS[w.key], "state"],
   ["Requests", (w) => count(numberOf(w.values, "requests")), "number"],
-  ["Time", (w) => duration((numberOf(w.values, "request duration") ?? NaN) / 1e6), "number"],
+  ["Time", (w) => microseconds(w, "request duration"), "number"],
   ["Request", requestOf, "long request"],
   ["Script", (w) => wordOf(w, "script"), "long script"],
   ["User", (w) => wordOf(w, "user"), "long"],
   ["Status", (w) => String(numberOf(w.values, "last request status") || NONE), "number"],
   ["Waited", (w) => microseconds(w, "last request queue time"), "number"],
   ["First byte", (w) => microseconds(w, "last request first byte"), "number"],
-  ["Sent", (w) => size(numberOf(w.values, "last request bytes out")), "number"],
+  ["Sent", (w) => size(numberOf(w.values, "last request bytes out") || NaN), "number"],
   ["Memory", (w) => size(numberOf(w.values, "memory proportional") || numberOf(w.values, "memory resident") || NaN),
     "number"],
 ];
@@ -83,7 +83,7 @@ function requestOf(worker) {
 
 function microseconds(worker, name) {
   const value = numberOf(worker.values, name);
-  return value === null ? NONE : duration(value / 1e6);
+  return value === null || requestOf(worker) === NONE ? NONE : duration(value / 1e6);
 }
 
 class Workers {
@@ -168,7 +168,7 @@ class Detail {
       number("Connections", "accepted conn"),
       number("Received", "bytes in", size),
       number("Sent", "bytes out", size),
-      number("Processor time", pool.number("process cpu seconds") === null ? "cpu seconds" : "process cpu seconds", span),
+      number("CPU time", pool.cpuSource(), duration),
       number("Busy at once, at most", "max active processes"),
       number("All workers busy", "max children reached", times),
       number("Largest program", "memory peak", (v) => size(v || NaN)),

@@ -172,11 +172,18 @@ class Pool {
 
   // It is measured every other second, so what counts is the time between changes.
   takeCpu(time) {
-    const used = this.number("process cpu seconds") ?? this.number("cpu seconds");
+    const used = this.number(this.cpuSource());
+    if (this.cpuSource() !== this.cpuSeen) this.cpuMarks.put(time, null);
+    this.cpuSeen = this.cpuSource();
     const last = this.cpuMarks.marks.at(-1);
     if (last === undefined || used !== last[1]) this.cpuMarks.put(time, used);
     else if (time - last[0] > 6) this.cpuMarks.put(time, used);
     this.cpu = this.cpuMarks.perSecond();
+  }
+
+  // That of all processes, when it has been measured; else that of programs which have ended.
+  cpuSource() {
+    return this.number("measured") ? "process cpu seconds" : "cpu seconds";
   }
 
   // A key for each worker, by what is known: each of them, or only how many are in which state.

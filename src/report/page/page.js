@@ -73,13 +73,14 @@ function build() {
   const app = element("div", { id: "app" },
     element("header", { class: "top" },
       element("h1", {}, "ganger"), version_, ...all, element("span", { class: "gap" }), pulse, pause),
-    element("section", { class: "figures", "aria-label": "All pools together" },
-      ...Object.values(figures).map(({ node }) => node)),
-    alarms, said,
-    element("div", { class: "tools", role: "search" },
-      element("label", { for: "filter" }, "Filter"), box, counted, element("span", { class: "gap" }),
-      element("label", { for: "sort", class: "narrow" }, "Sort"), choice),
-    table.node, none,
+    element("main", {},
+      element("section", { class: "figures", "aria-label": "All pools together" },
+        ...Object.values(figures).map(({ node }) => node)),
+      alarms, said,
+      element("div", { class: "tools", role: "search" },
+        element("label", { for: "filter" }, "Filter"), box, counted, element("span", { class: "gap" }),
+        element("label", { for: "sort", class: "narrow" }, "Sort"), choice),
+      table.node, none),
     element("footer", {}, legend(), element("p", {}, "The same as ", link("?text&full", "text"), ", ",
       link("?json&full", "JSON"), ", ", link("?openmetrics", "OpenMetrics"), ".")));
   choice.classList.add("narrow");
@@ -96,7 +97,11 @@ function remember() {
   if (table.sort.key !== "") words.set("sort", (table.sort.down ? "-" : "") + table.sort.key);
   if (table.opened.size > 0) words.set("open", [...table.opened].join(","));
   const text = words.toString();
-  history.replaceState(null, "", text === "" ? location.pathname + location.search : "#" + text);
+  try {
+    history.replaceState(null, "", text === "" ? location.pathname + location.search : "#" + text);
+  } catch {
+    // Some browsers allow so many in a minute: the page works without.
+  }
   choice.value = (table.sort.down ? "-" : "") + table.sort.key;
   tell();
   soon();
@@ -242,6 +247,8 @@ function draw() {
   document.getElementById("plain")?.remove();
 }
 
+let curvesAt = -Infinity;
+
 function drawFigures(second) {
   const f = figures;
   const list = [...pools.values()];
@@ -264,6 +271,8 @@ function drawFigures(second) {
   say(f.memory.value, size(totals("memory") || NaN));
   f.rate.series.put(second, list.reduce((sum, pool) => sum + (pool.lately.perSecond() ?? pool.rate ?? 0), 0));
   f.queue.series.put(second, totals("queue"));
+  if (calm.matches && second - curvesAt < CALM) return;
+  curvesAt = second;
   f.rate.curve.draw(f.rate.series, second, 1);
   f.queue.curve.draw(f.queue.series, second, 4);
 }

@@ -14,12 +14,16 @@ const COLUMNS = [
   { key: "memory", title: "Memory", value: (p) => p.memory, numeric: true },
 ];
 const SETTLE = 2; // seconds: lines change places no more often
+// Seconds between steps of the curves, for those who do not want things to move.
+const CALM = 10;
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 class Line {
   constructor(table, pool) {
     this.table = table;
     this.pool = pool;
     this.seen = false;
+    this.curvesAt = -Infinity;
     this.detail = null;
     this.name = element("button", { type: "button", class: "name", "aria-expanded": "false" }, pool.name);
     this.kind = element("span", { class: "note" });
@@ -86,6 +90,8 @@ class Line {
   drawCurves() {
     const p = this.pool;
     this.strip.draw(p.cells(), p.number("max children"));
+    if (calm.matches && this.table.second - this.curvesAt < CALM) return;
+    this.curvesAt = this.table.second;
     this.queueCurve.draw(p.queueCurve, this.table.second, 4);
     this.rateCurve.draw(p.rateCurve, this.table.second, 1);
   }
