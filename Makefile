@@ -36,17 +36,17 @@ wire_SRC := $(call room,wire, \
 	client environ environ_denied environ_script field judge params reader record response \
 	slots status)
 conf_SRC := $(call room,conf, \
-	check check_sizing complaint conf default draft dump endpoint expand files list load native prepare \
+	check check_sizing check_slow complaint conf default draft dump endpoint expand files list load native prepare \
 	reading schema signal statement syntax value)
 host_SRC := $(call room,host, \
-	address append capability channel client_block elf handover herald identity inherit inherited meter peer process \
+	address append capability channel client_block elf errand handover herald identity inherit inherited meter peer peers probe probe_call process \
 	process_daemon process_end process_pid queue queue_age reach socket socket_adopt socket_dial socket_inode socket_path spawn \
 	spawn_caps spawn_child successor survey)
 board_SRC := $(call room,board, \
 	board board_inherit doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \
-	change check emergency feed frozen frozen_fields frozen_take gang gang_burial gang_card gang_change gang_count gang_freeze gang_hearing gang_lines gang_logs gang_native gang_queue gang_say gang_settle gang_stock gang_thaw lifecycle logs \
-	output native overload plan policy ports recycle throttle verdict window worker)
+	change check emergency feed frozen frozen_fields frozen_take gang gang_burial gang_card gang_change gang_count gang_freeze gang_hearing gang_lines gang_logs gang_native gang_queue gang_say gang_settle gang_slow gang_stock gang_thaw lifecycle logs \
+	output native overload plan plan_slow policy ports recycle throttle verdict window worker)
 report_SRC := $(call room,report, \
 	accept field field_pool field_worker html html_cells json openmetrics pen query rate ready report rows scan summary text)
 master_SRC := $(call room,master, \
@@ -54,7 +54,7 @@ master_SRC := $(call room,master, \
 	upgrade upgrade_state watch_table)
 serve_SRC := $(call room,serve, \
 	access access_line arrival body brief connection crowd diagnostics holdback intake launch ledger listener options orders output \
-	patience program request script shed status strangers streams verdict worker)
+	patience program request script shed slow slow_examine slow_hook slow_native slow_text status strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
 	argument bench bench_options exchange head histogram load load_link order place proxy proxy_apache proxy_caddy proxy_config proxy_haproxy proxy_lighttpd proxy_nginx request request_options source status table tally tally_print timing trace variables \
 	cells columns figures interrupts sampler top top_columns top_columns_order top_head top_help top_model top_paint top_screen top_screen_draw top_view \

@@ -275,6 +275,7 @@ int conf_check(struct draft *d)
         check_access(d, p);
         check_needed(d, p);
         conf_check_sizing(d, p);
+        conf_check_slow(d, p);
         r = check_listen(d, p, &seen, &count);
     }
     if (r == 0)

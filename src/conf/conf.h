@@ -104,6 +104,10 @@ struct conf_pool {
     char *access_format; /* base/access_format.h; NULL: its default */
     struct conf_list access_suppress_path;
     char *slowlog;
+    struct conf_list slowlog_command; /* empty: none */
+    uint64_t slowlog_timeout;         /* usec, never 0: for slowlog.command */
+    uint64_t request_slowlog_timeout; /* usec, 0 none; then there is a slowlog */
+    uint32_t request_slowlog_trace_depth;
     char *stop_signal; /* native programs: conf_signal() of it is what they leave at */
 };
 

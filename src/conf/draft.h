@@ -54,6 +54,8 @@ int conf_check(struct draft *d);
 /* The part of it that is about pm and its numbers. */
 void conf_check_sizing(struct draft *d, const struct draft_pool *p);
 void conf_check_sizing_global(struct draft *d);
+/* The part that is about the slow log. */
+void conf_check_slow(struct draft *d, const struct draft_pool *p);
 /* What is not written and depends on something: runtime_directory, pid, the status pool.
  * 0, -ENOMEM. */
 int conf_default(struct draft *d);

@@ -31,6 +31,19 @@ enum handover_log {
 };
 
 /*
+ * An examination of a slow native program is exec'd as  `ganger-slow POOL slow`  (and `chroot`), with
+ * 0 to 2 on /dev/null and these.  Its settings: pool, program (pid), age, timeout, omitted,
+ * request_slowlog_trace_depth, process_dumpable, slowlog.timeout, slowlog.command (repeated).  It exits
+ * with 0, or with the errno value of what went wrong.
+ */
+#define HANDOVER_SLOW_WORD "slow"
+enum handover_slow_fd {
+    /* HANDOVER_SETTINGS = 3 */
+    HANDOVER_SLOW_LOG = 4,     /* the slow log, open for appending */
+    HANDOVER_SLOW_PROGRAM = 5, /* pidfd */
+};
+
+/*
  * Settings names (values as in the config; durations in microseconds, sizes in bytes, booleans 0/1):
  *   pool, kind, listen (repeated: display names, one for each listening descriptor),
  *   command (repeated), script_root (repeated), env (repeated NAME=VALUE), chdir,
@@ -40,7 +53,8 @@ enum handover_log {
  *   response_holdback_timeout, process_control_timeout,
  *   catch_workers_output, decorate_workers_output, limit_extensions (repeated), log_level,
  *   rlimit_core, access.log and slowlog (1: there is a descriptor), access.format,
- *   access.suppress_path (repeated);
+ *   access.suppress_path (repeated), request_slowlog_timeout, request_slowlog_trace_depth,
+ *   slowlog.timeout, slowlog.command (repeated);
  *   of a shedder alone: shed (1; it answers nothing but 503), queue_limit, queue_timeout
  */
 

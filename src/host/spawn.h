@@ -80,6 +80,7 @@ struct spawn_plan {
      * program that wants to stay so calls process_undumpable() itself.  Implied by identity. */
     bool undumpable;
     bool drop_capabilities; /* all of them, bounding set too when possible */
+    bool traceable;         /* also under Yama any process of its user may trace it */
     int death_signal;       /* PR_SET_PDEATHSIG, 0: none */
     bool set_priority;
     int priority; /* nice value */

@@ -335,6 +335,8 @@ BARE int spawn_child_run(void *context)
     if ((plan->undumpable || plan->identity != NULL) &&
         syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         fail(c, SPAWN_STEP_UID, errno);
+    if (plan->traceable) /* fails where there is no Yama, and nothing forbids it then */
+        (void)syscall(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
     if (plan->death_signal != 0 && (number = set_death_signal(c)) != 0)
         fail(c, SPAWN_STEP_DEATH_SIGNAL, number);
     if (plan->chdir != NULL && syscall(SYS_chdir, plan->chdir) < 0 && !plan->chdir_optional)

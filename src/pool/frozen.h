@@ -59,6 +59,7 @@ struct frozen_worker {
     bool busy;
     uint64_t accepted, since;
     uint64_t cpu, resident, proportional;
+    bool slow;
 };
 
 struct frozen_leftover {

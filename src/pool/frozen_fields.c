@@ -150,6 +150,7 @@ static const struct state_field worker_fields[] = {
     W(U64, cpu, INT64_MAX),
     W(U64, resident, BOARD_AMOUNT_MAX),
     W(U64, proportional, BOARD_AMOUNT_MAX),
+    W(FLAG, slow, 1),
 };
 
 static const struct state_field leftover_fields[] = {

@@ -65,6 +65,7 @@ int gang_new_scaled(struct gang **ret, const struct conf_pool *pool, uint32_t ma
     g->surplus = posts - children;
     g->generation = 1;
     g->cap = g->room = UINT32_MAX;
+    gang_slow_init(g);
     g->slots = slots;
     g->wanted = first_size(g->pool);
     window_init(&g->window, pool->pm_process_idle_timeout, now);
@@ -195,6 +196,7 @@ struct gang *gang_free(struct gang *g)
     if (g->planned)
         plan_clear(&g->plan);
     gang_queue_close(g);
+    gang_slow_close(g);
     g->board = board_free(g->board);
     free(g->workers);
     free(g);

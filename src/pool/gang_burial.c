@@ -63,6 +63,7 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
     f.served = gang_slot_served(g, w->slot);
     f.native = w->native.is;
     gang_count_gone(g, w, cpu);
+    gang_slow_over(g, w);
     uint32_t most = board_slot_max_active(g->board, w->slot);
     g->card.max_active = g->card.max_active > most ? g->card.max_active : most;
     board_slot_release(g->board, w->slot);
@@ -90,6 +91,8 @@ static void bury(struct gang *g, struct worker *w, int code, int status, uint64_
 
 bool gang_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t cpu, uint64_t now)
 {
+    if (gang_slow_reaped(g, pid, code, status, now))
+        return true;
     for (uint32_t i = 0; i < g->slots; i++) {
         struct worker *w = &g->workers[i];
 

@@ -184,7 +184,7 @@ bool gang_starved(const struct gang *g)
 
 bool gang_ended(const struct gang *g)
 {
-    return g->stopping && gang_alive(g) == 0;
+    return g->stopping && gang_alive(g) == 0 && !gang_slow_running(g);
 }
 
 bool gang_silent(const struct gang *g)

@@ -61,6 +61,7 @@ static struct frozen_worker freeze_worker(const struct worker *w)
         .cpu = w->cpu,
         .resident = w->resident,
         .proportional = w->proportional,
+        .slow = w->native.slow,
     };
 }
 

@@ -93,26 +93,15 @@ static uint64_t nudge(struct gang *g, struct worker *w, uint64_t now)
     return w->native.nudge;
 }
 
-/* request_terminate_timeout, by our own clock: since it was first seen with what it has now. */
+/* request_terminate_timeout: ended when its time has come.  When to look again at the latest. */
 static uint64_t limit_time(struct gang *g, struct worker *w, uint64_t now)
 {
     uint64_t timeout = g->pool->request_terminate_timeout;
-    uint64_t period = timeout / 8 > BUSY_EVERY_MAX ? BUSY_EVERY_MAX : timeout / 8 + CLOCK_MSEC;
 
-    if (timeout == 0 || w->native.opaque)
+    if (timeout == 0)
         return CLOCK_NEVER;
-    struct board_glance glance = board_snapshot_slot(g->board, w->slot);
-    if (glance.active == 0) {
-        w->native.busy = false;
-        return now + period;
-    }
-    if (!w->native.busy || w->native.accepted != glance.accepted) {
-        w->native.busy = true;
-        w->native.accepted = glance.accepted;
-        w->native.since = now;
-    }
     if (now - w->native.since < timeout)
-        return sooner(now + period, w->native.since + timeout);
+        return w->native.since + timeout;
     gang_say_of(
         g, w->pid, LOG_LEVEL_WARNING,
         "worker %d has had a connection for more than request_terminate_timeout (%llu.%03llu "
@@ -124,6 +113,45 @@ static uint64_t limit_time(struct gang *g, struct worker *w, uint64_t now)
         SIGTERM; /* as PHP-FPM: what the program does at stop_signal it has no time for */
     (void)gang_event(g, w, LIFECYCLE_TERM, now);
     return w->deadline;
+}
+
+/* request_slowlog_timeout, likewise. */
+static uint64_t note_time(struct gang *g, struct worker *w, uint64_t now)
+{
+    uint64_t timeout = g->pool->request_slowlog_timeout;
+
+    if (timeout == 0 || w->native.slow)
+        return CLOCK_NEVER;
+    if (now - w->native.since < timeout)
+        return w->native.since + timeout;
+    gang_slow_note(g, w);
+    return CLOCK_NEVER;
+}
+
+/* The time limits of requests, by our own clock: since it was first seen with what it has now. */
+static uint64_t watch_time(struct gang *g, struct worker *w, uint64_t now)
+{
+    uint64_t shortest = sooner(g->pool->request_terminate_timeout - 1,
+                               g->pool->request_slowlog_timeout - 1); /* 0 is none: the largest */
+    uint64_t period = shortest / 8 > BUSY_EVERY_MAX ? BUSY_EVERY_MAX : shortest / 8 + CLOCK_MSEC;
+
+    if (shortest == UINT64_MAX || w->native.opaque)
+        return CLOCK_NEVER;
+    struct board_glance glance = board_snapshot_slot(g->board, w->slot);
+    bool same = w->native.busy && w->native.accepted == glance.accepted;
+    if (w->native.slow && (glance.active == 0 || !same))
+        gang_slow_over(g, w);
+    if (glance.active == 0) {
+        w->native.busy = false;
+        return now + period;
+    }
+    if (!same) {
+        w->native.busy = true;
+        w->native.accepted = glance.accepted;
+        w->native.since = now;
+    }
+    uint64_t slow = note_time(g, w, now); /* first: the evidence goes with the worker */
+    return sooner(now + period, sooner(slow, limit_time(g, w, now)));
 }
 
 void gang_native_started(struct gang *g, struct worker *w)
@@ -146,7 +174,7 @@ uint64_t gang_native_settle(struct gang *g, uint64_t now)
         if (w->state == LIFECYCLE_DRAINING)
             next = sooner(next, nudge(g, w, now));
         if (w->state == LIFECYCLE_SERVING || w->state == LIFECYCLE_DRAINING)
-            next = sooner(next, limit_time(g, w, now));
+            next = sooner(next, watch_time(g, w, now));
     }
     return next;
 }

@@ -232,6 +232,7 @@ uint64_t gang_settle(struct gang *g, uint64_t now)
         next = sooner(gang_stock_watch(g, &in, &answer, now), gang_stock_next(g, &answer, now));
         next = sooner(next, gang_stock_hold(g, &in, &answer, now));
         next = sooner(next, gang_native_settle(g, now));
+        next = sooner(next, gang_slow_settle(g, now));
         next = sooner(next, gang_queue_settle(g, &in, now));
         uint32_t spare = gang_queue_spare(g);
         board_set_spare_wanted(g->board, answer.spare_wanted > spare ? answer.spare_wanted : spare);

@@ -64,6 +64,17 @@ struct gang_queue {
     uint64_t shed_seen; /* … has answered as many, which are counted */
 };
 
+/* The examination of a slow native worker; gang_slow.c alone. */
+struct gang_slow {
+    pid_t pid; /* 0: none is running */
+    int pidfd, report;
+    pid_t program;      /* whom it looks at */
+    uint64_t deadline;  /* it is ended then */
+    uint64_t free_from; /* the allowance: each takes a second of it */
+    unsigned omitted;   /* slow ones since the last that have no entry */
+    struct log_limit complaints;
+};
+
 struct gang {
     const struct conf_pool *pool;
     const struct pool_context *context;
@@ -112,6 +123,7 @@ struct gang {
         lines_due; /* when lines that were held back are to be said; CLOCK_NEVER: there are none */
     struct feed *feed; /* boards for status workers; borrowed, NULL: none */
     struct gang_queue queue;
+    struct gang_slow slow;
     struct window window;         /* of how many were needed at once */
     struct recycle_budget budget; /* of replacements */
     struct recycle_hold hold;     /* of those that have served far more than they were to */
@@ -203,6 +215,19 @@ void gang_native_started(struct gang *g, struct worker *w);
 /* See who is ready, ask those who are to leave, and limit the time of requests.  When to call again
  * at the latest; nothing when called again before. */
 uint64_t gang_native_settle(struct gang *g, uint64_t now);
+
+/* Slow native workers: none is examined yet. */
+void gang_slow_init(struct gang *g);
+/* `w` has been busy with one connection for request_slowlog_timeout / is so no more. */
+void gang_slow_note(struct gang *g, struct worker *w);
+void gang_slow_over(struct gang *g, struct worker *w);
+/* Examine the next one.  When to call again at the latest. */
+uint64_t gang_slow_settle(struct gang *g, uint64_t now);
+/* The examiner is dead; false when it is not that. */
+bool gang_slow_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t now);
+bool gang_slow_running(const struct gang *g);
+/* Tell it to end, and forget it. */
+void gang_slow_close(struct gang *g);
 
 /* What waits: make ready to look and, when the pool may shed, to shed.  0 or negative. */
 int gang_queue_open(struct gang *g, struct error *err);

@@ -149,7 +149,8 @@ static void fill_worker(struct worker *w, const struct frozen_worker *f)
                                        .nudge = f->nudge,
                                        .busy = f->busy,
                                        .accepted = f->accepted,
-                                       .since = f->since};
+                                       .since = f->since,
+                                       .slow = f->slow};
     w->cpu = f->cpu;
     w->resident = f->resident;
     w->proportional = f->proportional;
@@ -260,6 +261,7 @@ int gang_thaw(struct gang **ret, const struct frozen_gang *f, struct inherit *in
     g->context = context;
     g->hooks = *hooks;
     g->bell[0] = g->bell[1] = -1;
+    gang_slow_init(g);
     g->wall_offset = (int64_t)(wall - now);
     g->ports = (struct ports){.items = ports, .count = f->port_count};
     ports_thaw(&g->ports, context);

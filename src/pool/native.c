@@ -279,6 +279,7 @@ int native_spawn(const struct native *n, struct spawn_plan *spawn, const struct 
     spawn->envp = environment;
     spawn->fds = list;
     spawn->fd_count = count;
+    spawn->traceable = n->pool->slowlog_command.count > 0;
     spawn->death_signal = n->opaque ? n->stop : native_drain_signal();
     int r = spawn_fork(spawn, ret, err);
     free(environment);

@@ -46,6 +46,9 @@ static int add_numbers(struct settings *s, const struct conf_pool *p,
         {"keepalive_timeout", p->keepalive_timeout},
         {"keepalive_connections", p->keepalive_connections},
         {"request_terminate_timeout", p->request_terminate_timeout},
+        {"slowlog.timeout", p->slowlog_timeout},
+        {"request_slowlog_timeout", p->request_slowlog_timeout},
+        {"request_slowlog_trace_depth", p->request_slowlog_trace_depth},
         {"request_body_timeout", p->request_body_timeout},
         {"request_params_timeout", p->request_params_timeout},
         {"request_params_limit", p->request_params_limit},
@@ -89,6 +92,8 @@ static int add_settings(struct settings *s, const struct conf_pool *p,
         r = add_list(s, "script_root", &p->script_root);
     if (r == 0)
         r = add_list(s, "env", &p->env);
+    if (r == 0)
+        r = add_list(s, "slowlog.command", &p->slowlog_command);
     if (r == 0 && p->chdir != NULL)
         r = settings_add(s, "chdir", p->chdir);
     if (r == 0)
@@ -195,7 +200,7 @@ int plan_seal(const struct plan *p, struct error *err)
     return handover_seal(bytes_front(block), bytes_held(block), "ganger-settings", err);
 }
 
-static void fill(struct spawn_plan *spawn, const struct plan *p)
+void plan_fill(const struct plan *p, struct spawn_plan *spawn)
 {
     spawn->exec_fd = p->context->worker_fd;
     spawn->path = p->context->worker_path;
@@ -266,7 +271,7 @@ int plan_spawn(const struct plan *p, const struct ports *ports, const struct pla
         .output = fds->output, .board = fds->board, .bell = fds->bell};
 
     if (p->native != NULL) {
-        fill(&spawn, p);
+        plan_fill(p, &spawn);
         return native_spawn(p->native, &spawn, ports, &native, slot, p->slots, generation, ret,
                             err);
     }
@@ -288,7 +293,7 @@ int plan_spawn(const struct plan *p, const struct ports *ports, const struct pla
     if (settings < 0)
         return settings;
 
-    fill(&spawn, p);
+    plan_fill(p, &spawn);
     spawn.argv = argv;
     int r = list_fds(p, fds, ports, null, settings, &list, &spawn.fd_count);
     if (r < 0)

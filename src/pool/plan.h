@@ -55,4 +55,17 @@ struct plan_fds { /* the parent's numbers for what the worker is born with; all 
 int plan_spawn(const struct plan *p, const struct ports *ports, const struct plan_fds *fds,
                uint32_t slot, uint32_t generation, struct spawned *ret, struct error *err);
 
+/* What the kernel is asked for every process of the pool; the rest stays as it is. */
+void plan_fill(const struct plan *p, struct spawn_plan *spawn);
+
+struct plan_case { /* a slow native worker */
+    pid_t pid;
+    int pidfd, log;        /* borrowed */
+    uint64_t age, timeout; /* microseconds */
+    unsigned omitted;      /* slow requests since the last examination that had none */
+};
+/* Start `ganger-worker POOL slow`.  0 with *ret (spawn_fork), or negative. */
+int plan_examine(const struct plan *p, const struct plan_case *c, struct spawned *ret,
+                 struct error *err);
+
 #endif

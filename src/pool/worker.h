@@ -33,6 +33,8 @@ struct worker_native {
     bool busy;         /* it had a connection when it was looked at last … */
     uint64_t accepted; /* … and had accepted so many … */
     uint64_t since;    /* … and both have been so since then */
+    bool slow;         /* … for longer than request_slowlog_timeout */
+    bool queued;       /* … and it is to be examined */
 };
 
 struct worker {

@@ -20,6 +20,7 @@
 #include "serve/launch.h"
 #include "serve/script.h"
 #include "serve/shed.h"
+#include "serve/slow.h"
 #include "serve/status.h"
 #include "serve/streams.h"
 #include "serve/worker.h"
@@ -214,6 +215,8 @@ static void begin(struct launch *l)
     board_request_begin(w->board, r->started, l->facts.method,
                         uri == NULL ? param(r, "SCRIPT_NAME") : uri, l->wanted,
                         param(r, "REMOTE_USER"), l->facts.content_length, r->program.pid);
+    slow_begin(r, l->facts.method, uri == NULL ? param(r, "SCRIPT_NAME") : uri, l->wanted,
+               param(r, "REMOTE_USER"));
     rules.head = r->head;
     rules.authorizer = r->role == FCGI_AUTHORIZER;
     rules.header_limit = o->response_header_limit;
@@ -258,6 +261,7 @@ static void start(struct launch *l)
                                 .folder = o->chdir != NULL ? o->chdir : l->folder,
                                 .limits = o->has_core_limit ? &core : NULL,
                                 .limit_count = o->has_core_limit,
+                                .traceable = o->slowlog_command != NULL,
                                 .body = &r->body,
                                 .body_over = r->body_over || r->body_left == 0};
     e = program_start(&r->program, &plan, &report, &err);

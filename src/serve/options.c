@@ -90,6 +90,10 @@ static void read_numbers(struct options *o, const struct settings *s)
         settings_get_number(s, "response_holdback_timeout", 5 * CLOCK_SEC);
     o->keepalive_timeout = settings_get_number(s, "keepalive_timeout", 60 * CLOCK_SEC);
     o->request_terminate_timeout = settings_get_number(s, "request_terminate_timeout", 0);
+    o->request_slowlog_timeout = settings_get_number(s, "request_slowlog_timeout", 0);
+    uint64_t depth = settings_get_number(s, "request_slowlog_trace_depth", 20);
+    o->request_slowlog_trace_depth = depth > 1000 ? 1000 : (uint32_t)depth;
+    o->slowlog_timeout = settings_get_number(s, "slowlog.timeout", 5 * CLOCK_SEC);
     o->request_body_timeout = settings_get_number(s, "request_body_timeout", 60 * CLOCK_SEC);
     o->request_params_timeout = settings_get_number(s, "request_params_timeout", 10 * CLOCK_SEC);
     o->process_control_timeout = settings_get_number(s, "process_control_timeout", 30 * CLOCK_SEC);
@@ -132,6 +136,8 @@ static int read_texts(struct options *o, const struct settings *s, struct error 
         r = read_list(s, "limit_extensions", &o->limit_extensions, NULL);
     if (r == 0)
         r = read_list(s, "env", &o->env, NULL);
+    if (r == 0)
+        r = read_list(s, "slowlog.command", &o->slowlog_command, NULL);
     return r;
 }
 
@@ -155,7 +161,15 @@ int options_read(struct options *ret, const struct settings *settings, struct er
 
 void options_renew(struct options *o, const struct settings *settings)
 {
+    char **command = NULL;
+
     read_numbers(o, settings);
+    if (read_list(settings, "slowlog.command", &command, NULL) < 0) {
+        free_list(command);
+        return;
+    }
+    free_list(o->slowlog_command);
+    o->slowlog_command = command;
 }
 
 void options_clear(struct options *o)
@@ -166,6 +180,7 @@ void options_clear(struct options *o)
     free_list(o->script_root);
     free_list(o->limit_extensions);
     free_list(o->env);
+    free_list(o->slowlog_command);
     free(o->chdir);
     free(o->allowed_clients);
     memset(o, 0, sizeof *o);

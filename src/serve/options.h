@@ -34,6 +34,10 @@ struct options {
     uint64_t keepalive_timeout; /* durations in microseconds; 0: none */
     uint32_t keepalive_connections;
     uint64_t request_terminate_timeout;
+    uint64_t request_slowlog_timeout;
+    uint32_t request_slowlog_trace_depth;
+    uint64_t slowlog_timeout;
+    char **slowlog_command; /* NULL-terminated; NULL: none */
     uint64_t request_body_timeout;
     uint64_t request_params_timeout;
     uint64_t process_control_timeout;
@@ -50,7 +54,7 @@ struct options {
 
 /* 0 with *ret owned by the caller, or negative with err naming the setting. */
 int options_read(struct options *ret, const struct settings *settings, struct error *err);
-/* The numbers and limits of `settings` in the place of what *o has; all else stays. */
+/* The numbers and limits of `settings`, and slowlog.command, in the place of what *o has; all else stays. */
 void options_renew(struct options *o, const struct settings *settings);
 void options_clear(struct options *o);
 

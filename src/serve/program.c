@@ -80,6 +80,7 @@ int program_start(struct program *p, const struct program_plan *plan, struct spa
     how.limit_count = plan->limit_count;
     how.chdir = plan->folder;
     how.new_session = true;
+    how.traceable = plan->traceable;
     how.death_signal = SIGKILL;
     how.umask = 022;
 

@@ -41,6 +41,7 @@ struct program_plan {
     const char *folder; /* NULL: ours */
     const struct spawn_limit *limits;
     size_t limit_count;
+    bool traceable;     /* slowlog.command is to look into it */
     struct bytes *body; /* beginning of its input, consumed as far as the pipe takes it */
     bool body_over;     /* nothing comes after that */
 };

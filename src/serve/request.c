@@ -17,6 +17,7 @@
 #include "serve/holdback.h"
 #include "serve/launch.h"
 #include "serve/request.h"
+#include "serve/slow.h"
 #include "serve/strangers.h"
 #include "serve/streams.h"
 #include "serve/verdict.h"
@@ -62,7 +63,7 @@ struct request *request_new(struct connection *c, const struct reader_event *ev)
     r->params = ev->params;
     r->program = PROGRAM_NONE;
     r->body_left = UINT64_MAX;
-    r->terminate_at = r->kill_at = r->grace_at = CLOCK_NEVER;
+    r->terminate_at = r->kill_at = r->grace_at = r->slow_at = CLOCK_NEVER;
     r->started = r->body_at = clock_monotonic();
     bytes_init(&r->body, REQUEST_BODY_MAX);
     bytes_init(&r->line, STREAMS_LINE_MAX);
@@ -86,6 +87,7 @@ void request_free(struct request *r)
     access_end(r); /* unless that was done */
     streams_close(r);
     program_abandon(&r->program);
+    slow_forget(r);
     params_free(r->params);
     response_free(r->response);
     bytes_clear(&r->body);
@@ -331,6 +333,8 @@ uint64_t request_deadline(const struct request *r)
         when = holdback_deadline(r);
     if (timed(r) && r->terminate_at < when)
         when = r->terminate_at;
+    if (timed(r) && r->slow_at < when)
+        when = r->slow_at;
     if (starving(r) && r->body_at + r->worker->options.request_body_timeout < when)
         when = r->body_at + r->worker->options.request_body_timeout;
     return when;
@@ -374,6 +378,8 @@ void request_expire(struct request *r, uint64_t now)
             strangers_evict(r);
         request_doom(r, r->program.exited ? REQUEST_HELD : REQUEST_LINGERED);
     }
+    if (timed(r) && r->slow_at <= now) /* before it is ended: the evidence goes with it */
+        slow_note(r, now);
     if (timed(r) && r->terminate_at <= now)
         request_doom(r, REQUEST_TOO_SLOW);
     if (starving(r) && r->body_at + r->worker->options.request_body_timeout <= now)

@@ -58,6 +58,7 @@ enum request_end { /* for the access log */
 struct access_record;
 struct connection;
 struct worker;
+struct slow_facts;
 
 struct request {
     struct request *next; /* in its connection's list, or among the orphans */
@@ -85,6 +86,8 @@ struct request {
     uint64_t bytes_in;  /* of its body, taken from the web server */
     uint64_t bytes_out; /* of the response, header and body, handed on to it */
     uint64_t started, terminate_at, kill_at, grace_at, body_at;
+    uint64_t slow_at, slow_timeout; /* request_slowlog_timeout (serve/slow.h) */
+    struct slow_facts *slow;
 
     struct bytes body;  /* on its way to the program */
     uint64_t body_left; /* of CONTENT_LENGTH; UINT64_MAX: as much as comes */

@@ -14,15 +14,19 @@
 #include "base/clock.h"
 #include "host/process.h"
 #include "serve/connection.h"
+#include "serve/slow.h"
 #include "serve/strangers.h"
 #include "serve/worker.h"
 
 #define SWEEP (CLOCK_SEC / 2)
 #define SWEEP_SOON (20 * CLOCK_MSEC)
 
-/* Is `pid` the program of a request in hand?  Those are reaped by program_collect() alone. */
-static bool is_program(const struct worker *w, pid_t pid)
+/* Is `pid` the program of a request in hand, or an examiner?  Those are reaped by program_collect(), and
+ * by serve/slow.c. */
+static bool is_known(const struct worker *w, pid_t pid)
 {
+    if (slow_is_examiner(w, pid))
+        return true;
     for (const struct connection *c = w->connections; c != NULL; c = c->next)
         for (const struct request *r = c->requests; r != NULL; r = r->next)
             if (r->program.pid == pid)
@@ -59,7 +63,7 @@ void strangers_sweep(struct worker *w)
     if (process_children(&pids, &count, NULL) < 0)
         count = 0;
     for (size_t i = 0; i < count; i++)
-        if (!is_program(w, pids[i]) && waitpid(pids[i], NULL, WNOHANG) == 0)
+        if (!is_known(w, pids[i]) && waitpid(pids[i], NULL, WNOHANG) == 0)
             left++;
     free(pids);
     w->strangers = left > 0;
@@ -102,7 +106,7 @@ void strangers_evict(struct request *r)
     if (count == 0 || process_children(&pids, &children, NULL) < 0)
         return;
     for (size_t i = 0; i < children; i++)
-        if (!is_program(r->worker, pids[i]) && holds(pids[i], pipes, count))
+        if (!is_known(r->worker, pids[i]) && holds(pids[i], pipes, count))
             (void)kill(pids[i], SIGKILL);
     free(pids);
     r->worker->strangers = true;

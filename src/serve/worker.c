@@ -24,6 +24,7 @@
 #include "serve/orders.h"
 #include "serve/patience.h"
 #include "serve/shed.h"
+#include "serve/slow.h"
 #include "serve/status.h"
 #include "serve/strangers.h"
 #include "serve/worker.h"
@@ -180,7 +181,8 @@ bool worker_has_descriptors(const struct worker *w)
 {
     struct rlimit limit;
     uint64_t used = w->base_descriptors + (uint64_t)w->connection_count +
-                    (uint64_t)w->programs * PROGRAM_KEEPS + PROGRAM_DESCRIPTORS;
+                    (uint64_t)w->programs * PROGRAM_KEEPS + slow_descriptors(w) +
+                    PROGRAM_DESCRIPTORS;
 
     return getrlimit(RLIMIT_NOFILE, &limit) < 0 || used < limit.rlim_cur;
 }
@@ -392,6 +394,7 @@ int worker_run(int argc, char **argv)
     orders_ready(w);
     int status = serve(w);
     end_programs(w);
+    slow_close(w);
     clear(w);
     (void)log_flush();
     return status;

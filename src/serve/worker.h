@@ -34,6 +34,7 @@ struct request;
 struct listener;
 struct boards;
 struct shed;
+struct slow_desk;
 
 struct ledger {
     bool regular, socket, blocking;
@@ -56,8 +57,9 @@ struct worker {
     struct access_form *access;           /* serve/access.h */
     sd_event_source *orders;              /* the channel's */
     struct listener *listener;
-    struct boards *boards; /* kind = status: the pools it was told of */
-    struct shed *shed;     /* kind = shed */
+    struct boards *boards;  /* kind = status: the pools it was told of */
+    struct shed *shed;      /* kind = shed */
+    struct slow_desk *slow; /* examinations of slow requests; NULL: none yet */
 
     struct connection *connections; /* newest first */
     unsigned connection_count;

@@ -24,7 +24,7 @@ def pytest_configure(config):
 
 
 C_PROGRAMS = {"cgi": [], "fcgi-hello": ["-lfcgi"], "fcgi-threads": ["-lfcgi", "-pthread"],
-              "fcgi-exec": ["-lfcgi"], "misbehave": ["-lfcgi", "-pthread"]}
+              "fcgi-exec": ["-lfcgi"], "slow": ["-lfcgi"], "misbehave": ["-lfcgi", "-pthread"]}
 
 
 def go_cache():
@@ -49,7 +49,7 @@ def make_programs(folder):
         out[name] = str(folder / name)
         subprocess.run(["gcc", "-O1", "-Wall", "-Wextra", "-o", out[name],
                         str(TOOLS / f"{name}.c"), *libraries], check=True)
-    for name in ("fcgi.pl", "fcgi-wsgi.py", "native.php"):
+    for name in ("fcgi.pl", "fcgi-wsgi.py", "native.php", "slow.pl", "slow.py"):
         out[name] = shutil.copy(TOOLS / name, folder)
     out["fcgi-go"] = str(folder / "fcgi-go")
     subprocess.run(["go", "build", "-o", out["fcgi-go"], "main.go"], cwd=TOOLS / "fcgi-go", check=True,

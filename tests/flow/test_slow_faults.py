@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever becomes of the examination of a slow request, its answer comes, and nothing is left behind."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+import daemon
+import slowlog
+from slowlog import running, said
+
+KINDS = ("cgi", "fastcgi")
+
+
+@pytest.fixture
+def slow(ganger, programs):
+    s = slowlog.Slow(ganger, programs)
+    s.mark = f"98765.{time.monotonic_ns()}"  # names the processes of hooks
+    yield s
+    s.close()
+    daemon.wait_for(lambda: not running(s.mark), what="nothing is left of a hook")
+
+
+def hook(slow, text, name="hook"):
+    """A hook that is a script; `sleep MARK` in it can be found."""
+    return [slow.ganger.folder.script(f"{name}.sh", f"#!/bin/sh\n{text}\n"), "%p"]
+
+
+def one(slow, kind="cgi", command="c", **options):
+    """One pool with a request in hand that waits for the gate."""
+    slow.add("c", slow.commands[command], kind, **options).start()
+    gate = slow.open_gate()
+    return gate, slow.begin("c", gate.query("pipe"))
+
+
+def good(pending):
+    assert said(pending.result())[1:] == ("pipe", 7)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("command, result, lines", [
+    (["/nonexistent/hook", "%p"], "not run: ", 0),
+    (["/bin/sh", "-c", "echo $0=%%p; printf 'a\\033[31mb\\n' >&2; exit 3"], "exit status 3 after ", 2),
+    (["/bin/sh", "-c", "echo one; kill -9 $$"], "signal 9 after ", 1),
+    (["/bin/sh", "-c", "exec yes"], "signal 15 after ", 5),
+    (["/bin/sh", "-c", "i=0; while [ $i -lt 9 ]; do i=$((i+1)); echo $i; done; printf no-newline"],
+     "exit status 0 after ", 5),
+], ids=["missing", "fails", "dies", "floods", "lines"])
+def test_hooks_that_misbehave(slow, kind, command, result, lines):
+    gate, pending = one(slow, kind, slowlog__command=command, request_slowlog_trace_depth=5,
+                        slowlog__timeout="60s")
+    e = slow.wait_entries(1)[0]
+    gate.let_go()
+    good(pending)
+    assert e.result.startswith(result), e.text
+    kept = [line for line in e.hook if not line.startswith("... ")]
+    assert len(kept) == lines, e.text
+    if result.startswith("signal 15"):
+        assert e.result.endswith("ended: it wrote more than 4 MB"), e.text
+    if result.startswith("exit status 3"):
+        assert kept == ["/bin/sh=%p", "a\\x1b[31mb"]
+    if "no-newline" in command[-1]:
+        assert kept == list("12345") and e.hook[-1] == "... 5 lines more"
+    assert "\x1b" not in slow.log.read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hook_that_hangs(slow, kind):
+    """It is ended at slowlog.timeout, though it ignores SIGTERM, with children that left its group."""
+    text = f"trap '' TERM\nsetsid sleep {slow.mark} &\nsleep {slow.mark} &\nsleep {slow.mark}"
+    gate, pending = one(slow, kind, slowlog__command=hook(slow, text), slowlog__timeout="500ms")
+    daemon.wait_for(lambda: len(running(slow.mark)) >= 3, what="the hook runs")
+    e = slow.wait_entries(1)[0]
+    assert e.result.startswith("signal 9 after ") and "slowlog.timeout" in e.result, e.text
+    daemon.wait_for(lambda: not running(slow.mark), what="the hook is gone")
+    assert pending.answer is None and pending.error is None
+    gate.let_go()
+    good(pending)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_program_ends_meanwhile(slow, kind):
+    """The answer does not wait for the hook, nor the hook for its time: the number is nobody's now.  A
+    native program goes on, and so does the hook."""
+    gate, pending = one(slow, kind, slowlog__command=hook(slow, f"exec sleep {slow.mark}"),
+                        slowlog__timeout="3s" if kind == "fastcgi" else "100s")
+    daemon.wait_for(lambda: running(slow.mark), what="the hook runs")
+    gate.let_go()
+    good(pending)
+    e = slow.wait_entries(1)[0]
+    assert ("the program had ended" if kind == "cgi" else "slowlog.timeout") in e.result, e.text
+    assert said(slow.ask("c", "sleep=1"))[1] == "sleep"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stopped_program_is_sent_on(slow, kind):
+    """As a debugger leaves it behind that was killed at the wrong moment."""
+    gate, pending = one(slow, kind, slowlog__command=hook(slow, "kill -STOP $1"))
+    slow.wait_entries(1)
+    gate.let_go()
+    good(pending)
+
+
+def test_killed_examiner(slow):
+    """The examination itself is killed: said in the log, the request goes on."""
+    gate, pending = one(slow, slowlog__command=hook(slow, f"exec sleep {slow.mark}"),
+                        slowlog__timeout="100s")
+    daemon.wait_for(lambda: running(slow.mark), what="the hook runs")
+    worker = slow.ganger.workers("c")
+    examiners = [pid for w in worker for pid, comm, _ in daemon.children(w) if comm == "ganger-slow"]
+    assert len(examiners) == 1
+    os.kill(examiners[0], signal.SIGKILL)
+    slow.ganger.wait_log(r"WARNING: \[pool c\] worker \d+: the examination of pid \d+.* killed by signal 9")
+    gate.let_go()
+    good(pending)
+    assert slow.entries() == [] and slow.ganger.workers("c") == worker
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_room_in_the_log(slow, kind):
+    slow.log = pathlib.Path("/dev/full")
+    gate, pending = one(slow, kind)
+    slow.ganger.wait_log(r"WARNING: \[pool c\] (worker \d+: )?the slow log cannot be written: No space left on device")
+    gate.let_go()
+    good(pending)
+    assert slow.slow("c") == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_twenty_at_once(slow, kind):
+    """Each is counted and examined; their hooks run one after the other."""
+    text = f"mkdir {slow.base}/one || echo TWO\necho hello\nrmdir {slow.base}/one"
+    slow.base.chmod(0o777)
+    slow.add("c", slow.commands["c"], kind, pm__max_children=20, slowlog__timeout="60s",
+             slowlog__command=hook(slow, text)).start()
+    gate = slow.open_gate()
+    pending = [slow.begin("c", gate.query("pipe")) for _ in range(20)]
+    count = 20 if kind == "cgi" else 5  # of a native pool's, one a second after a few at once
+    entries = slow.wait_entries(count)
+    daemon.wait_for(lambda: slow.slow("c") == 20, what="20 slow requests")
+    gate.let_go(20)
+    pids = {said(p.result())[0] for p in pending}
+    assert len({e.program for e in entries}) == len(entries) and {e.program for e in entries} <= pids
+    assert all(e.hook == ["hello"] for e in entries), [e.text for e in entries if e.hook != ["hello"]]
+    daemon.wait_for(lambda: slow.ganger.status("c")["active processes"] == 0, what="nobody is busy")
+    assert slow.slow("c") == 20
+
+
+def test_more_than_it_examines(slow):
+    """A worker whose every request is slow examines a few, and says how many it did not."""
+    slow.add("c", slow.commands["c"], pm__max_children=1, request_slowlog_timeout="20ms").start()
+    for _ in range(12):
+        assert said(slow.ask("c", "sleep=80"))[2] >= 80
+    assert slow.slow("c") == 12
+    time.sleep(1.2)  # the next one is paid for
+    gate = slow.open_gate()
+    pending = slow.begin("c", gate.query("pipe"))
+    last = slow.wait_entries(1, lambda e: "pipe=" in e["uri"])[0]
+    gate.let_go()
+    good(pending)
+    entries = slow.entries()
+    omitted = sum(int(e.get("omitted").split()[0]) for e in entries if "omitted" in e.keys)
+    assert len(entries) + omitted == 13, [e.get("omitted") for e in entries]
+    assert len(entries) < 13 and last == last
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_time_limit_meanwhile(slow, kind):
+    """request_terminate_timeout ends program and examination alike."""
+    gate, pending = one(slow, kind, "python", request_terminate_timeout="1500ms", slowlog__timeout="100s",
+                        slowlog__command=hook(slow, f"trap '' TERM; sleep {slow.mark}; sleep {slow.mark}"))
+    daemon.wait_for(lambda: running(slow.mark), what="the hook runs")
+    if kind == "cgi":
+        assert pending.result().status == 504
+    else:
+        pending.thread.join(60)  # the worker is gone, and with it the connection
+        assert pending.answer is None or pending.answer.status != 200
+    e = slow.wait_entries(1)[0]
+    assert "the program had ended" in e.result, e.text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stop_meanwhile(slow, kind):
+    """A stop does not wait for hooks, and leaves none."""
+    gate, pending = one(slow, kind, slowlog__timeout="100s",
+                        slowlog__command=hook(slow, f"trap '' TERM; sleep {slow.mark}; sleep {slow.mark}"))
+    daemon.wait_for(lambda: running(slow.mark), what="the hook runs")
+    assert slow.ganger.stop() == 0
+    daemon.wait_for(lambda: not running(slow.mark), what="the hook is gone")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_graceful_stop_meanwhile(slow, kind):
+    """A worker that leaves answers its request; then the examination is over, too."""
+    gate, pending = one(slow, kind, slowlog__timeout="100s",
+                        slowlog__command=hook(slow, f"sleep {slow.mark}"))
+    daemon.wait_for(lambda: running(slow.mark), what="the hook runs")
+    slow.ganger.signal(signal.SIGQUIT)
+    gate.let_go()
+    good(pending)
+    assert slow.ganger.process.wait(daemon.PATIENCE) == 0
+    daemon.wait_for(lambda: not running(slow.mark), what="the hook is gone")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("victim", ["worker", "master"])
+def test_kill_meanwhile(slow, kind, victim):
+    """kill -9 of whoever started the examination leaves no hook behind, and none of its children."""
+    text = f"trap '' TERM\nsetsid sleep {slow.mark} &\nsleep {slow.mark}\nsleep {slow.mark}"
+    gate, pending = one(slow, kind, slowlog__timeout="100s", slowlog__command=hook(slow, text),
+                        pm__max_children=1)
+    daemon.wait_for(lambda: len(running(slow.mark)) >= 2, what="the hook runs")
+    worker = slow.ganger.status("c", full=True)["processes"][0]["pid"]
+    os.kill(worker if victim == "worker" else slow.ganger.pid, signal.SIGKILL)
+    gate.let_go()  # a worker without a master finishes what it has
+    daemon.wait_for(lambda: not running(slow.mark), what="the hook is gone")
+    pending.thread.join(60)
+    assert not pending.thread.is_alive()
+    if victim == "master":
+        slow.ganger.process.wait()
+        slow.ganger.process = None
+        daemon.wait_for(lambda: not daemon.alive(worker), what="the worker is gone")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_upgrade_meanwhile(slow, kind):
+    """The request is slow once, before and after; the examination ends by itself."""
+    gate, pending = one(slow, kind, slowlog__timeout="100s",
+                        slowlog__command=hook(slow, f"sleep {slow.mark}"))
+    daemon.wait_for(lambda: running(slow.mark), what="the hook runs")
+    assert slow.slow("c") == 1
+    done = slow.ganger.ctl("upgrade")
+    assert done.returncode == 0, done
+    time.sleep(1)  # three times the limit: nothing more is to happen
+    assert slow.slow("c") == 1
+    for pid in running(slow.mark):  # an impatient operator
+        os.kill(pid, signal.SIGKILL)
+    gate.let_go()
+    good(pending)
+    assert slow.slow("c") == 1
+    e = slow.wait_entries(1)
+    assert len(e) == 1
+    again = slow.begin("c", gate.query("pipe"))
+    daemon.wait_for(lambda: running(slow.mark), what="the next hook runs")
+    for pid in running(slow.mark):
+        os.kill(pid, signal.SIGKILL)
+    slow.wait_entries(2)
+    gate.let_go()
+    good(again)
+    assert slow.slow("c") == 2
