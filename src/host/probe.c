@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,15 @@ static uint64_t find_number(const char *text, const char *name)
     return value;
 }
 
+/* A set of signals in hexadecimal, in which the first signal is bit 0. */
+static bool has_signal(const char *text, const char *name, int number)
+{
+    const char *at = find(text, name);
+    uint64_t set = 0;
+
+    return at != NULL && sscanf(at, "%" SCNx64, &set) == 1 && (set >> (number - 1) & 1) != 0;
+}
+
 static void read_times(const struct probe *p, struct probe_facts *f)
 {
     char text[STAT_MAX];
@@ -157,6 +167,8 @@ int probe_look(const struct probe *p, struct probe_facts *ret)
         (void)snprintf(ret->comm, sizeof ret->comm, "%.*s", (int)strcspn(name, "\n"), name);
     if (state != NULL)
         ret->state = *state;
+    ret->stopping = ret->state == 'T' || has_signal(text, "SigPnd", SIGSTOP) ||
+                    has_signal(text, "ShdPnd", SIGSTOP);
     ret->parent = (pid_t)find_number(text, "PPid");
     ret->tracer = (pid_t)find_number(text, "TracerPid");
     ret->threads = (uint32_t)find_number(text, "Threads");

@@ -47,6 +47,7 @@ int probe_link(const struct probe *p, const char *name, char *out, size_t size);
 struct probe_facts {
     char comm[PROBE_COMM]; /* foreign bytes */
     char state;            /* 'S' … as in proc(5) */
+    bool stopping;         /* … or is about to be stopped: a SIGSTOP is on its way */
     pid_t parent, tracer;
     uid_t uid;               /* effective */
     uint64_t user, system;   /* processor time in microseconds */

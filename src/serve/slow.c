@@ -20,10 +20,10 @@
 #include "serve/connection.h"
 #include "serve/slow_case.h"
 
-#define AT_ONCE 8u         /* examinations of one worker */
-#define EVERY CLOCK_SEC    /* one of them … */
-#define SAVED_MOST 5u      /* … or so many after so long without any */
-#define CLOSE_PATIENCE 250 /* msec, for SIGTERM and for SIGKILL */
+#define AT_ONCE 8u      /* examinations of one worker */
+#define EVERY CLOCK_SEC /* one of them … */
+#define SAVED_MOST 5u   /* … or so many after so long without any */
+#define CLOSE_PATIENCE (3 * CLOCK_SEC)
 #define COMPLAINTS_PER_SECOND 1u
 
 struct slow_facts {
@@ -266,30 +266,27 @@ unsigned slow_descriptors(const struct worker *w)
 
 void slow_close(struct worker *w)
 {
-    static const int ladder[] = {SIGTERM, SIGKILL};
     struct slow_desk *d = w->slow;
+    uint64_t until = clock_monotonic() + CLOSE_PATIENCE;
 
     if (d == NULL)
         return;
-    for (unsigned rung = 0; rung < 2 && d->running > 0; rung++) {
-        uint64_t until = clock_monotonic() + CLOSE_PATIENCE * CLOCK_MSEC;
-
-        for (unsigned i = 0; i < AT_ONCE; i++)
-            if (d->examiners[i].pid != 0)
-                (void)spawn_signal(d->examiners[i].pidfd, ladder[rung]);
-        for (unsigned i = 0; i < AT_ONCE; i++) {
-            struct examiner *e = &d->examiners[i];
-            struct pollfd end = {.fd = e->pidfd, .events = POLLIN};
-            uint64_t now = clock_monotonic();
-            int left = now < until ? (int)((until - now) / CLOCK_MSEC) + 1 : 0;
-
-            if (e->pid != 0 && poll(&end, 1, left) > 0)
-                (void)on_end(NULL, e->pidfd, 0, e);
-        }
-    }
+    /* Not SIGKILL: what the hook has started would be nobody's. */
     for (unsigned i = 0; i < AT_ONCE; i++)
         if (d->examiners[i].pid != 0)
-            dismiss(&d->examiners[i]);
+            (void)spawn_signal(d->examiners[i].pidfd, SIGTERM);
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        struct examiner *e = &d->examiners[i];
+        struct pollfd end = {.fd = e->pidfd, .events = POLLIN};
+        uint64_t now = clock_monotonic();
+
+        if (e->pid == 0)
+            continue;
+        if (poll(&end, 1, now < until ? (int)((until - now) / CLOCK_MSEC) + 1 : 0) > 0)
+            (void)on_end(NULL, e->pidfd, 0, e);
+        else
+            dismiss(e);
+    }
     free(d);
     w->slow = NULL;
 }

@@ -31,7 +31,8 @@ void slow_note(struct request *r, uint64_t now);
 bool slow_is_examiner(const struct worker *w, pid_t pid);
 /* How many descriptors the examinations take. */
 unsigned slow_descriptors(const struct worker *w);
-/* The worker is to go: end the examinations.  Waits half a second at most. */
+/* The worker is to go: end the examinations.  They take a few milliseconds for that; one that hangs
+ * in the kernel is left behind after some seconds, and ends by itself. */
 void slow_close(struct worker *w);
 
 #endif

@@ -55,8 +55,8 @@ enum slow_news slow_watch(const struct slow_watch *w, int extra, int msec);
 void slow_text_line(struct bytes *to, const char *key, const char *value);
 /* All that /proc tells. */
 void slow_text(struct bytes *to, const struct slow_case *c);
-/* The state of the program: 'T' is stopped; '?' nobody knows. */
-char slow_text_state(const struct slow_case *c);
+/* Is the program stopped, or about to be? */
+bool slow_text_is_stopped(const struct slow_case *c);
 
 /* Run slowlog.command and add what it says; when this returns, nothing of it is left. */
 void slow_hook(struct bytes *to, const struct slow_case *c, const struct slow_watch *watch);

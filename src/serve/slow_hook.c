@@ -30,7 +30,8 @@
 #define LEFTOVERS (CLOCK_SEC / 10)     /* for what it left behind to go, twice */
 #define OUTPUT_MAX (UINT64_C(4) << 20) /* bytes: more of them is a flood */
 #define LAST_READS 32u                 /* once it has ended: a pipe holds less */
-#define STOPPED_LOOKS 5u
+#define STOPPED_LOOKS 2u               /* between two states it shows in none */
+#define STOPPED_LOOKS_KILLED 5u
 #define STOPPED_PAUSE 10 /* msec */
 
 enum ending { NOT_YET, BY_ITSELF, TIMED_OUT, FLOODED, PROGRAM_ENDED, TOLD_TO_STOP, LEFT_BEHIND };
@@ -190,6 +191,8 @@ static void push(struct hook *h, enum ending why, uint64_t now)
 
     if (h->ending == NOT_YET)
         h->ending = why;
+    if (why == TOLD_TO_STOP) /* nobody waits for it */
+        h->rung = 1;
     if (h->rung < sizeof ladder / sizeof ladder[0]) {
         (void)kill(-h->pid, ladder[h->rung].signal);
         h->next = now + ladder[h->rung].patience;
@@ -280,14 +283,14 @@ static int reap(struct hook *h)
 }
 
 /* Who was not stopped before must not be now. */
-static void send_on(const struct slow_case *c, char before, bool killed)
+static void send_on(const struct slow_case *c, bool before, bool killed)
 {
-    if (before == 'T' || before == 't')
+    if (before)
         return;
-    for (unsigned i = 0; i < (killed ? STOPPED_LOOKS : 1); i++) {
+    for (unsigned i = 0; i < (killed ? STOPPED_LOOKS_KILLED : STOPPED_LOOKS); i++) {
         if (i > 0)
             (void)poll(NULL, 0, STOPPED_PAUSE);
-        if (slow_text_state(c) == 'T')
+        if (slow_text_is_stopped(c))
             (void)spawn_signal(c->pidfd, SIGCONT);
     }
 }
@@ -296,7 +299,7 @@ void slow_hook(struct bytes *to, const struct slow_case *c, const struct slow_wa
 {
     struct hook h = {.c = c, .watch = watched, .to = to, .pidfd = -1, .out = -1};
     struct error err = ERROR_NONE;
-    char before = slow_text_state(c);
+    bool before = slow_text_is_stopped(c);
     char **words = expand_all(c->hook, c->program);
     int r = -ENOMEM;
 
@@ -312,7 +315,7 @@ void slow_hook(struct bytes *to, const struct slow_case *c, const struct slow_wa
         watch(&h);
         int status = reap(&h);
         /* What left its group has come to us. */
-        (void)process_end_children(LEFTOVERS);
+        (void)process_end_children(h.ending == TOLD_TO_STOP ? 0 : LEFTOVERS);
         add_result(&h, status, clock_monotonic() - h.began);
         send_on(c, before, h.rung > 0 || WIFSIGNALED(status));
         descriptor_close(&h.pidfd);

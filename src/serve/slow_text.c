@@ -63,7 +63,7 @@ static const char *excuse(const struct member *m, int r, char *out, size_t size)
     }
 }
 
-char slow_text_state(const struct slow_case *c)
+bool slow_text_is_stopped(const struct slow_case *c)
 {
     struct probe probe;
     struct probe_facts facts = {.state = '?'};
@@ -71,7 +71,7 @@ char slow_text_state(const struct slow_case *c)
     if (probe_open(&probe, c->program) == 0)
         (void)probe_look(&probe, &facts);
     probe_close(&probe);
-    return facts.state;
+    return facts.stopping;
 }
 
 /* ---- what a process waits in ---- */
