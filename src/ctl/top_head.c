@@ -146,8 +146,12 @@ void top_head_notice(const struct top_scene *s, int y)
 {
     char text[TEXT_MAX * 3];
     char figure[FIGURES_MAX];
-    if (s->away[0] == '\0')
+    const struct summary_pool *p = s->view->workers ? s->workers->self.pool : NULL;
+    if (s->away[0] == '\0') {
+        if (p != NULL)
+            top_paint_text(y, 0, (unsigned)COLS, top_paint_of(TOP_BAD), p->reason);
         return;
+    }
     const struct top_model *m = s->view->workers ? s->workers : s->pools;
     if (m->any)
         snprintf(text, sizeof text, " No answer for %s, trying again: %s ",

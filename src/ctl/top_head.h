@@ -10,7 +10,7 @@
 void top_head_draw(const struct top_scene *s, int y);
 /* How much there is to do: workers, requests, queue. */
 void top_head_meter(const struct top_scene *s, int y);
-/* Why the numbers stand still; nothing when they do not. */
+/* Why the numbers stand still; else why the pool that is looked into does not run; else nothing. */
 void top_head_notice(const struct top_scene *s, int y);
 
 #endif

@@ -29,7 +29,9 @@ static int check_terminal(struct error *err)
         return error_set(err, EINVAL,
                          "TERM does not name a terminal that is known here; try TERM=vt100");
     const char *move = tigetstr("cup");
-    if (move == NULL || move == (const char *)(intptr_t)-1)
+    bool able = move != NULL && move != (const char *)(intptr_t)-1;
+    (void)del_curterm(cur_term); /* newterm() reads it again */
+    if (!able)
         return error_set(err, EINVAL,
                          "top cannot draw on this kind of terminal (TERM=%.32s cannot move its "
                          "cursor); `gangerctl status --watch` does without",

@@ -87,7 +87,10 @@ static void draw_row(const struct top_row *row, const struct top_column *columns
         if (columns[i].bar) {
             const struct summary_pool *p = row->pool;
             uint64_t other = p->total > p->active ? p->total - p->active : 0;
-            top_paint_bar(y, x, widths[i], top_columns_bar(widths[i], p->active, other, p->limit));
+            unsigned room = widths[i] - 2; /* no bar is narrower than 4 */
+            top_paint_text(y, x, 1, attributes, "[");
+            top_paint_bar(y, x + 1, room, top_columns_bar(room, p->active, other, p->limit));
+            top_paint_text(y, x + 1 + (int)room, 1, attributes, "]");
         } else if (columns[i].left) {
             top_paint_text(y, x, widths[i], attributes, text);
         } else {
@@ -151,8 +154,12 @@ static void draw_detail(const struct top_scene *s, int y)
     const struct top_table *t = top_view_table(s->view);
     const struct top_row *row = t->cursor < t->count ? t->rows[t->cursor] : NULL;
     char text[CELLS_BYTES_MAX];
-    if (row == NULL)
+    if (row == NULL) {
+        const struct summary_pool *whole = s->view->workers ? s->workers->self.pool : NULL;
+        top_paint_text(y, 0, (unsigned)COLS, top_paint_of(TOP_BAD),
+                       whole == NULL ? "" : whole->reason);
         return;
+    }
     if (row->worker != NULL) {
         const struct summary_worker *w = row->worker;
         snprintf(text, sizeof text, "%llu  %.600s %.300s", (unsigned long long)w->pid, w->uri,
@@ -234,7 +241,8 @@ void top_screen_draw(const struct top_scene *s)
         top_head_meter(s, p.meter);
     draw_table(s, &p);
     /* Over whatever is there, where it has no line of its own. */
-    top_head_notice(s, p.notice >= 0 ? p.notice : p.meter >= 0 ? p.meter : p.head);
+    if (p.notice >= 0 || s->away[0] != '\0')
+        top_head_notice(s, p.notice >= 0 ? p.notice : p.meter >= 0 ? p.meter : p.head);
     if (p.detail >= 0)
         draw_detail(s, p.detail);
     if (p.keys >= 0) {

@@ -87,16 +87,14 @@ def test_pools_sorted_filtered_and_looked_into(terminal, folder, page):
     t = terminal()
     before = t.settings()
     t.run(f"{CTL} -r {folder.path} top {FAST}")
-    text = t.shows("^git", "^shop", "^dead", r"ganger 9\.8\.7", "up 1h18m", "3 pools", "1 failing", "queue 7")
+    t.shows("^git", "^shop", "^dead", r"ganger 9\.8\.7", "up 1h18m", "3 pools", "1 failing", "queue 7")
     assert t.alternate
     # Nothing changes from one sample to the next: equals stand in the order of their names.
     t.wait(lambda text: names(text) == ["dead", "git", "shop"], "no requests in a second")
     t.keys("Q")
-    text = t.wait(lambda text: names(text) == ["git", "dead", "shop"], "by queue")
-    assert "▼QUEUE" in heading(text), text
+    t.wait(lambda text: names(text) == ["git", "dead", "shop"] and "▼QUEUE" in heading(text), "by queue")
     t.keys("r")
-    text = t.wait(lambda text: names(text)[-1] == "git", "by queue, smallest first")
-    assert "▲QUEUE" in heading(text)
+    t.wait(lambda text: names(text)[-1] == "git" and "▲QUEUE" in heading(text), "by queue, smallest first")
     t.keys("N")
     t.wait(lambda text: names(text) == ["dead", "git", "shop"] and "POOL▲" in text, "by name")
     t.keys(">")
@@ -116,10 +114,15 @@ def test_pools_sorted_filtered_and_looked_into(terminal, folder, page):
     t.keys("Escape")
     t.wait(lambda text: names(text) == ["dead", "git", "shop"], "all again")
     t.keys("End", "Enter")
-    text = t.shows("pool shop  running  fastcgi, dynamic, as www-data", "^ +4002 Running .*GET /cart/add")
-    assert names(text)[0] == "4002"  # who serves is first
-    assert re.search("4003 Idle .* 503 ", text)
+    # Who serves is first.
+    t.shows("pool shop  running  fastcgi, dynamic, as www-data", "PID STATE▲.*\n +4002 Running .*GET /cart/add",
+            "4003 Idle .* 503 ")
     t.keys("BSpace")
+    t.wait(lambda text: names(text) == ["dead", "git", "shop"], "back at the pools")
+    # A pool without a worker says why.
+    t.keys("Home", "Enter")
+    t.shows("pool dead  failing", "^exec /x: No such file", "4003")
+    t.keys("Escape")
     t.wait(lambda text: names(text) == ["dead", "git", "shop"], "back at the pools")
     t.keys("h")
     t.shows("Any key goes back", "sort by a column", "connections that wait for a worker")
@@ -173,10 +176,10 @@ def test_colours_and_plain_terminals(terminal, folder, page, name, environment, 
     page(answers)
     t = terminal(term=name, **environment)
     t.run(f"{CTL} -r {folder.path} top {FAST}")
-    t.shows("^git", "^dead")
+    t.shows("^git", "^dead", "1-3 of 3", "▼" if "LC_ALL" not in environment else "v")
     text = t.screen(colours=True)
     assert bool(re.search(r"\x1b\[[\d;]*3[1-6]", text)) == coloured, text
-    assert ("▼" in text) == ("LC_ALL" not in environment)
+    assert "LC_ALL" not in environment or text.isascii()
     t.keys("q")
     t.prompt()
 
@@ -198,7 +201,7 @@ def test_no_terminal_to_draw_on(folder, term):
 # ---------------------------------------------------------------- the terminal is given back
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_restores_the_terminal(terminal, folder, page, number):
     page(answers)
     t = terminal()
@@ -238,11 +241,11 @@ def test_sizes(terminal, folder, page):
     t.run(f"{CTL} -r {folder.path} top {FAST}")
     t.shows("^git")
     t.resize(40, 10)
-    text = t.shows("^POOL", "^git", "1-3 of 3")
-    assert all(len(line) <= 40 for line in text.split("\n")) and "QUEUE" in text and "LISTEN" not in text
+    t.shows("^POOL", "^git", "1-3 of 3")
+    t.wait(lambda text: all(len(line) <= 40 for line in text.split("\n")) and "QUEUE" in text and
+           "LISTEN" not in text, "what fits")
     t.resize(200, 50)
-    text = t.shows("LISTEN", "REQUESTS", "LOAD")
-    assert "/run/ganger/git.sock" in text
+    t.shows("LISTEN", "REQUESTS", "LOAD", "/run/ganger/git.sock")
     t.keys("h")
     for width, height in ((7, 3), (1, 1), (200, 2), (2, 50), (20, 6)):
         t.resize(width, height)
@@ -276,8 +279,8 @@ def test_a_real_ganger(web, terminal):
     t.keys("Escape")
     t.shows("^second")
     assert web.stop() == 0
-    text = t.shows("No answer for .*trying again")
-    assert {"web", "second", "status"} <= set(names(text))  # the last numbers stay
+    # The last numbers stay.
+    t.shows("No answer for .*trying again", "^web", "^second", "^status")
     web.start()
     t.wait(lambda text: "No answer" not in text and "second" in names(text), "ganger is back")
     t.keys("q")
@@ -308,14 +311,19 @@ def test_keys_work_while_nothing_answers(terminal, folder, page):
     t.prompt()
 
 
-@pytest.mark.parametrize("answer,want", [
-    (b"", "is no JSON"), (b"not json", "is no JSON"), (b"{}", "holds no pools"), (b'{"pools":[', "is no JSON"),
-    ((503, b"busy"), "Status 503"), (b"[" * 10000, "is no JSON")])
-def test_strange_answers(terminal, folder, page, answer, want):
-    page(lambda _: answer)
+def test_strange_answers(terminal, folder, page):
+    """Whatever it is that answers: said so, and the next good answer counts."""
+    given = [b""]
+    page(lambda query: given[0] if given[0] is not None else answers(query))
     t = terminal()
     t.run(f"{CTL} -r {folder.path} top {FAST}")
-    t.shows(want)
+    t.shows("is no JSON")
+    for answer, want in ((b"{}", "holds no pools"), (b"not json", r"is no JSON \(byte 0\)"),
+                         ((503, b"busy"), "Status 503"), (b"[" * 10000, r"is no JSON \(byte 32\)"),
+                         (b'{"pools":[', r"is no JSON \(byte 10\)"), (None, "^git")):
+        given[0] = answer
+        t.shows(want)
+    t.wait(lambda text: "JSON" not in text and "3 pools" in text, "all is well")
     t.keys("q")
     t.prompt()
 
@@ -331,8 +339,7 @@ def test_hostile_names_stay_in_their_cells(terminal, folder, page):
         "processes": [pages.worker(2**63, request_uri=name, state=name) for name in names_]}).encode())
     t = terminal()
     t.run(f"{CTL} -r {folder.path} top {FAST}")
-    text = t.shows(r"\?\[2J\?\[31mred", "^汉字", "7 pools")
-    assert len(names(text)) >= 6
+    t.shows(r"\?\[2J\?\[31mred", "^汉字", "7 pools", "1-7 of 7")
     for line in t.screen(colours=False).split("\n"):
         assert not any(ord(c) < 32 or 0x7f <= ord(c) < 0xa0 or ord(c) in (0x202e, 0x200b) for c in line), line
     for size in ((30, 9), (60, 12), (132, 40)):
@@ -397,8 +404,8 @@ def test_watch_on_a_terminal(terminal, folder, page):
     t = terminal()
     before = t.settings()
     t.run(f"{CTL} -r {folder.path} status --watch=200ms")
-    text = t.shows("^Every 200ms", "^git +running", "^    exec /x: No such file")
-    assert t.alternate and all(len(line) <= 80 for line in text.split("\n"))
+    t.shows("^Every 200ms", "^git +running", "^    exec /x: No such file")
+    assert t.alternate
     t.resize(60, 5)
     t.shows("^POOL", "more lines; `gangerctl top` scrolls")
     t.resize(120, 30)
