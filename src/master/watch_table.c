@@ -14,7 +14,7 @@
 #include <sys/epoll.h>
 #include "base/clock.h"
 
-/* Between two turns of one output, at least. */
+/* Between two turns of one output, unless its watcher says otherwise. */
 #define OUTPUT_PAUSE (10 * CLOCK_MSEC)
 
 struct entry {
@@ -68,8 +68,7 @@ static void limit_rate(sd_event_source *source, const struct gang_watch *w)
     };
 
     if (w->kind == GANG_WATCH_OUTPUT)
-        (void)sd_event_source_set_ratelimit(source,
-                                            w->pause > OUTPUT_PAUSE ? w->pause : OUTPUT_PAUSE, 1);
+        (void)sd_event_source_set_ratelimit(source, w->pause > 0 ? w->pause : OUTPUT_PAUSE, 1);
     else
         (void)sd_event_source_set_ratelimit(source, 100 * CLOCK_MSEC, bursts[w->kind]);
 }

@@ -4,8 +4,8 @@
  *
  * What a flood costs: a worker is read GANG_LINES_PAUSE after the last time at the earliest, at most
  * OUTPUT_TURN bytes then, and the more of them flood the longer each one waits.  All floods together
- * are therefore read some two hundred times a second, whoever writes how much; who is faster than
- * that waits in write().  Those who do not flood are read as before.
+ * are therefore read some two hundred times a second (ten times as often while their pipes are small),
+ * whoever writes how much; who is faster than that waits in write().  Those who do not flood are read as before.
  */
 #include "pool/gang_struct.h"
 
@@ -16,6 +16,8 @@
 
 /* So many of them flood, then each waits twice as long, and so on. */
 #define FLOODS 2u
+/* Between two looks at a flood whose pipe is small: the kernel grants no larger one. */
+#define SMALL_PAUSE UINT64_C(1000)
 /* So many pipes are enlarged at most: what the kernel grants a user has an end. */
 #define LARGE_MOST 32u
 
@@ -78,7 +80,10 @@ static uint64_t count_flood(struct gang *g, struct output *o, bool was)
     if (o->flooding != was)
         *floods += o->flooding ? 1u : (uint32_t)-1;
     output_enlarge(o, o->flooding && (o->enlarged || *floods <= LARGE_MOST));
-    return GANG_LINES_PAUSE * (o->flooding && *floods > FLOODS ? *floods / FLOODS : 1);
+    if (!o->flooding)
+        return GANG_LINES_PAUSE;
+    return (o->enlarged ? GANG_LINES_PAUSE : SMALL_PAUSE) *
+           (*floods > FLOODS ? *floods / FLOODS : 1);
 }
 
 static void end_output(struct gang *g, struct output *o, const struct gang_watch *watch, pid_t pid)

@@ -16,7 +16,7 @@ import fcgi
 from daemon import wait_for
 
 STAMP = r"\[\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d\] "
-FLOOD = (100 if daemon.LONG else 16) << 20
+FLOOD = (100 if daemon.LONG else 4) << 20
 LINE = 64  # bytes of each line of a flood
 
 # Writes its flood, says how many lines that were, and lives on.
