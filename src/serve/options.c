@@ -172,6 +172,13 @@ void options_renew(struct options *o, const struct settings *settings)
     o->slowlog_command = command;
 }
 
+void options_set_log(const struct options *o)
+{
+    if (o->log_level <= LOG_LEVEL_DEBUG)
+        log_set_level((enum log_level)o->log_level);
+    log_set_limit(o->log_limit);
+}
+
 void options_clear(struct options *o)
 {
     free(o->pool);

@@ -56,6 +56,8 @@ struct options {
 int options_read(struct options *ret, const struct settings *settings, struct error *err);
 /* The numbers and limits of `settings`, and slowlog.command, in the place of what *o has; all else stays. */
 void options_renew(struct options *o, const struct settings *settings);
+/* log_level and log_limit hold for the log from now on. */
+void options_set_log(const struct options *o);
 void options_clear(struct options *o);
 
 #endif

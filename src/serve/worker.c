@@ -160,18 +160,11 @@ void worker_leave(struct worker *w, uint64_t deadline)
         connection_leave(c);
 }
 
-static void set_log(const struct options *o)
-{
-    if (o->log_level <= LOG_LEVEL_DEBUG)
-        log_set_level((enum log_level)o->log_level);
-    log_set_limit(o->log_limit);
-}
-
 void worker_renew(struct worker *w, const struct settings *settings)
 {
     options_renew(&w->options, settings);
     (void)access_renew(w, settings, NULL);
-    set_log(&w->options);
+    options_set_log(&w->options);
     if (payload_room(&w->options) > w->payload.maximum)
         w->payload.maximum = payload_room(&w->options);
     worker_alarm(w, clock_monotonic()); /* every deadline is looked at anew */
@@ -303,7 +296,7 @@ static int prepare(struct worker *w, char **argv, struct error *err)
         process_undumpable();
     if (strcmp(argv[1], w->options.pool) != 0 || number_parse(argv[2], UINT32_MAX, &slot) < 0)
         return error_set(err, EINVAL, "the arguments do not fit the settings");
-    set_log(&w->options);
+    options_set_log(&w->options);
     r = board_attach(&w->board, fd, (uint32_t)slot, err);
     descriptor_close(&fd);
     if (r < 0)
