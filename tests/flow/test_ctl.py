@@ -243,6 +243,15 @@ def test_filter(respond, folder):
     assert (data, request.params["FCGI_DATA_LENGTH"], request.body) == (b"", "0", b"")
 
 
+def test_ganger_says_that_it_serves_no_filters(served, folder):
+    source = folder.path / "x"
+    source.write_bytes(b"x" * 300_000)
+    for more in ([], ["--filter-file", source]):
+        result = ctl("request", served.web, "/t", "--role", "filter", "--script", served.t, *more)
+        assert (result.returncode, result.stdout) == (1, b"")
+        assert b"FCGI_UNKNOWN_ROLE" in result.stderr, result
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_length_of_a_pipe(respond, stream):
     """As a web server does it, unless it is to be sent as it comes."""
