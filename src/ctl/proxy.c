@@ -128,7 +128,7 @@ static void find_times(struct proxy_plan *p)
     if (pool->kind != CONF_KIND_CGI || kept < 2 || pool->keepalive_connections == 0)
         return;
     p->keep = pool->pm_max_children < KEEP_MAX ? pool->pm_max_children : KEEP_MAX;
-    p->keep_seconds = kept >= 2 * MARGIN ? kept - MARGIN : kept / 2;
+    p->keep_seconds = kept >= 2UL * MARGIN ? kept - MARGIN : kept / 2;
 }
 
 /* Letters, digits and - _ . ~ / say the same in a URL and, with the dot escaped, in every syntax. */
