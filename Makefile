@@ -246,7 +246,7 @@ endif
 
 # Kept apart from the rest: what runs under valgrind takes long, and these prove nothing there.
 # valgrind 3.19 knows no pidfds and no close_range, and runs one thread at a time.
-VALGRIND_SKIP := host-inherit host-process host-socket_race host-spawn host-spawn_exec host-spawn_fail \
+VALGRIND_SKIP := host-inherit host-probe host-process host-socket_race host-spawn host-spawn_exec host-spawn_fail \
 	host-successor master-reap pool-gang% pool-policy_history
 
 C_FILES := $(sort $(wildcard src/*.[ch] src/*/*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch] \

@@ -136,7 +136,7 @@ static void test_counters(void **unused)
     struct world w;
 
     (void)unused;
-    begin(&w, 3, READY "trap 'exit 5' USR1\nwhile :; do sleep 0.05; done\n");
+    begin(&w, 3, "trap 'exit 5' USR1\n" READY "while :; do sleep 0.05; done\n");
     UNTIL(&w, gang_serving(w.gang) == 3);
     assert_int_equal(gang_list(w.gang, list, 3), 3);
     assert_int_equal(kill(list[0].pid, SIGKILL), 0);

@@ -485,6 +485,39 @@ static void test_a_time_limit(void **unused)
     end(&w);
 }
 
+/* Counted once for each connection, examined one at a time, and nobody is replaced for it. */
+static void test_slow(void **unused)
+{
+    struct board_totals totals;
+    struct world w;
+
+    (void)unused;
+    begin(&w, CATCH "slowlog = \"/dev/null\"\nrequest_slowlog_timeout = 10s\n", PROGRAM("exit 0"));
+    UNTIL(&w, strstr(w.lines, "up|") != NULL);
+    is(&w, BOARD_SHIM_ACCEPTING, BOARD_WORKER_IDLE, 0);
+    UNTIL(&w, gang_serving(w.gang) == 1);
+    is(&w, BOARD_SHIM_ACCEPTING, BOARD_WORKER_BUSY, 1);
+    for (uint64_t round = 1; round <= 3; round++) {
+        atomic_fetch_add(&slot(&w)->accepted, 1);
+        (void)gang_settle(w.gang, now(&w));
+        w.skew += 9 * CLOCK_SEC;
+        (void)gang_settle(w.gang, now(&w));
+        board_snapshot_totals(gang_board(w.gang), &totals);
+        assert_int_equal(totals.slow, round - 1);
+        for (int i = 0; i < 5; i++) {
+            w.skew += 2 * CLOCK_SEC;
+            (void)gang_settle(w.gang, now(&w));
+            board_snapshot_totals(gang_board(w.gang), &totals);
+            assert_int_equal(totals.slow, round);
+        }
+    }
+    assert_int_equal(gang_serving(w.gang), 1);
+    assert_int_equal(card(&w).spawned, 1);
+    /* There is no ganger-worker here. */
+    UNTIL(&w, strstr(w.said, "a slow request cannot be examined") != NULL);
+    end(&w);
+}
+
 /* ---- being somewhere else ---- */
 
 static void copy(const char *from, const char *to)
@@ -519,6 +552,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_stop_asks_those_that_are_due),
         cmocka_unit_test(test_what_a_leaving_worker_says_is_not_believed_for_ever),
         cmocka_unit_test(test_a_time_limit),
+        cmocka_unit_test(test_slow),
     };
     char name[128];
 
