@@ -12,7 +12,7 @@ static const char *const refused[] = {"$", NULL};
 static void put_param(struct proxy_out *o, const char *name, const char *text, const char *behind)
 {
     struct bytes doubled;
-    bytes_init(&doubled, 64 * 1024);
+    bytes_init(&doubled, 65536);
     for (const char *c = text; o->rc == 0 && *c != '\0'; c++)
         o->rc = bytes_printf(&doubled, "%s%c", *c == '%' ? "%" : "", *c);
     const char *whole = o->rc == 0 ? bytes_string(&doubled) : NULL;

@@ -3,6 +3,7 @@
 
 import json
 import os
+import random
 import re
 import resource
 import signal
@@ -204,3 +205,25 @@ def test_bench_and_wrk_agree(world):
         if all(1.6 < rates[0] / rates[1] < 2.5 for rates in (by_wrk, ours)) and ours[0] < 205:
             return
     raise AssertionError(seen)
+
+
+def test_garbage_from_peers(respond):  # noqa: F811
+    """Whatever comes: a count, no crash, no endless run."""
+    rng = random.Random(5)
+    whole = fcgi.stream(fcgi.STDOUT, 1, HEAD + b"x" * 300) + end()
+    pieces = []
+    for _ in range(200):
+        bad = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            bad[rng.randrange(len(bad))] = rng.randrange(256)
+        pieces.append(bytes(bad[:rng.randint(1, len(bad))]))
+    left = list(pieces)
+
+    def handler(peer):
+        peer.request()
+        peer.send(left.pop() if left else b"")
+    for keep in ([], ["-k"]):
+        left[:] = pieces
+        status, report = bench(respond(handler), "-n", 200, "-c", 1, "--timeout", "20s", *keep)
+        assert status == 1 and report["requests"] == 200, report
+        assert report["failed"] == sum(report["failures"].values()) > 50

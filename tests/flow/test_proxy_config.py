@@ -4,6 +4,7 @@
 import os
 import re
 import shutil
+import subprocess
 import urllib.parse
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import daemon
 import native
 import proxies
-from test_ctl import ctl
+from test_ctl import CTL, ctl, environment
 from test_nginx import fetch
 
 PROXIES = sorted(proxies.KINDS)
@@ -179,3 +180,27 @@ def foreign_texts(base, kind):
             assert (status, got) == (200, b"hello"), (kind, ODD[i], status, got, text, proxy.said[-2000:])
     finally:
         proxy.stop()
+
+
+def test_what_is_said_of_mistakes(ganger):
+    config = ganger.base / "x.conf"
+    ganger.write(ganger.pool("shop", '  command = {"/bin/true"}', pm__max_children=1))
+
+    def say(*words, **more):
+        result = ctl("proxy-config", *words, **more)
+        assert result.stdout == b"", result
+        return result.returncode, result.stderr.decode()
+    assert say("nginx", "shpo", "-c", ganger.config) == (2, 'gangerctl: there is no pool "shpo"; did you mean shop?\n')
+    assert say("nginx", "\x1b[31m", "-c", ganger.config) == \
+        (2, 'gangerctl: there is no pool "\\x1b[31m"; there are shop, status\n')
+    status, text = say("nginx", "shop", "-c", config)
+    assert status == 1 and str(config) in text
+    config.write_text("pool shop { listen = }\nfrobnicate = 1\n")
+    status, text = say("nginx", "shop", "-c", config)
+    assert status == 1 and text.count(f"{config}:") == len(text.splitlines()) >= 1
+    status, text = say("nginx", "shop", "-c", ganger.config, "--path", "shop")
+    assert status == 1 and "--path" in text
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([CTL, "proxy-config", "nginx", "shop", "-c", ganger.config], stdout=full,
+                                stderr=subprocess.PIPE, env=environment(), timeout=60)
+    assert result.returncode == 23 and b"No space left" in result.stderr
