@@ -173,6 +173,9 @@ int log_open(enum log_target target, const char *path, struct error *err)
         return r;
     }
     state.to_journal = target == LOG_TARGET_JOURNAL;
+    if (!state.to_journal) {
+        sink_to_descriptor(&state.journal, -1);
+    }
     if (left) {
         spool_drop(&state.spool); /* they have the form of the old target */
     }
@@ -307,6 +310,9 @@ bool log_flush(void)
     size_t length = 0;
     int r;
 
+    if (state.sink.owed_length > 0 && sink_write(&state.sink, "", 0) < 0) {
+        return false; /* the end of a line that was begun */
+    }
     if (dropped > 0) {
         if (log_own_line("%llu %s dropped", dropped, dropped == 1 ? "line" : "lines") < 0) {
             return false;
@@ -326,7 +332,8 @@ bool log_flush(void)
 
 bool log_waits(void)
 {
-    return state.spool.dropped > 0 || bytes_held(&state.spool.lines) > 0;
+    return state.spool.dropped > 0 || bytes_held(&state.spool.lines) > 0 ||
+           state.sink.owed_length > 0;
 }
 
 void log_set_spool(size_t bytes)

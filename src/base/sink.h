@@ -46,7 +46,7 @@ int sink_to_journal(struct sink *s, const char *path, struct error *err);
 /* Open the same path again.  0; negative: the old descriptor stays. */
 int sink_reopen(struct sink *s, struct error *err);
 /* At most SINK_LINE_MAX bytes, or a little more in one datagram.  0; -EAGAIN, -ENOSPC …: nothing of
- * this line was or will be written. */
+ * this line was or will be written.  No bytes: what is owed alone. */
 int sink_write(struct sink *s, const char *line, size_t length);
 
 #endif

@@ -8,8 +8,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* Between two tries to write what a target did not take. */
+/* Between two tries to write what a target did not take: at first, and at most. */
 #define AGAIN (100 * CLOCK_MSEC)
+#define AGAIN_MOST (800 * CLOCK_MSEC)
 
 static int facility_number(const char *name)
 {
@@ -61,16 +62,20 @@ int journal_open(const struct conf_global *global, bool daemon, struct error *er
 
 static void arm(struct journal *j)
 {
-    (void)sd_event_source_set_time(j->timer, clock_monotonic() + AGAIN);
+    (void)sd_event_source_set_time(j->timer, clock_monotonic() + j->pause);
     (void)sd_event_source_set_enabled(j->timer, SD_EVENT_ONESHOT);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
+    struct journal *j = userdata;
+
     (void)source;
     (void)usec;
-    if (!log_flush())
-        arm(userdata);
+    if (log_flush())
+        return 0;
+    j->pause = j->pause * 2 < AGAIN_MOST ? j->pause * 2 : AGAIN_MOST;
+    arm(j);
     return 0;
 }
 
@@ -81,8 +86,10 @@ static int on_turn(sd_event_source *source, void *userdata)
     int enabled = SD_EVENT_OFF;
 
     (void)source;
-    if (log_waits() && sd_event_source_get_enabled(j->timer, &enabled) == 0)
-        arm(j);
+    if (!log_waits() || sd_event_source_get_enabled(j->timer, &enabled) != 0)
+        return 0;
+    j->pause = AGAIN;
+    arm(j);
     return 0;
 }
 

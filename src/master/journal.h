@@ -5,6 +5,7 @@
 /* Where the master's log goes: error_log, log_level and their relatives. */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <systemd/sd-event.h>
 #include "base/error.h"
 #include "conf/conf.h"
@@ -18,6 +19,7 @@ int journal_open(const struct conf_global *global, bool daemon, struct error *er
 /* Lines that the target does not take are written later, from the loop.  0 or negative. */
 struct journal { /* all zero: not watched */
     sd_event_source *timer, *turn;
+    uint64_t pause; /* between two tries */
 };
 int journal_watch(struct journal *j, sd_event *loop, struct error *err);
 void journal_close(struct journal *j);
