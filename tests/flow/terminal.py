@@ -23,6 +23,7 @@ class Terminal:
                           ({"PS1": PROMPT} | ({"TERM": term} if term else {}) | environment).items())
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height),
                   f"env {inside} bash --norc --noprofile")
+        self.asked = 0
         self.server = int(self.ask("#{pid}"))
         self.shell = int(self.ask("#{pane_pid}"))
         self.wait(lambda text: PROMPT.strip() in text, "the shell's prompt")
@@ -85,18 +86,18 @@ class Terminal:
     def prompt(self):
         """Wait until the shell has the terminal again, and nothing is left of what ran in it."""
         self.wait(lambda text: not self.alternate and
-                  text.rstrip("\n").split("\n")[-1].startswith(PROMPT.strip()), "the prompt")
+                  text.rstrip("\n").split("\n")[-1].rstrip() == PROMPT.strip(), "the prompt")
 
     def settings(self):
         """What stty says of the terminal, and the exit status of the command before."""
-        self.keys("C-l")
-        self.run("echo status=$? && stty -a && echo done=")
-        text = self.shows(r"^done=$")
-        found = text[text.index("\nstatus=") + 1:]
+        self.asked += 1  # what stands on the screen from the last time is not the answer
+        self.run(f"echo status{self.asked}=$? && stty -a && echo done{self.asked}=")
+        text = self.shows(rf"^done{self.asked}=$")
+        found = text[text.index(f"\nstatus{self.asked}=") + 1:]
         status, settings = found.split("\n", 1)
         # The size is the test's own business, and where it breaks the lines.
-        settings = " ".join(settings[:settings.index("done=")].split())
-        return int(status.removeprefix("status=")), re.sub(r"rows \d+; columns \d+;", "", settings)
+        settings = " ".join(settings[:settings.index(f"done{self.asked}=")].split())
+        return int(status.partition("=")[2]), re.sub(r"rows \d+; columns \d+;", "", settings)
 
     def close(self):
         os.kill(self.server, signal.SIGTERM)

@@ -318,8 +318,8 @@ def test_strange_answers(terminal, folder, page):
     t = terminal()
     t.run(f"{CTL} -r {folder.path} top {FAST}")
     t.shows("is no JSON")
-    for answer, want in ((b"{}", "holds no pools"), (b"not json", r"is no JSON \(byte 0\)"),
-                         ((503, b"busy"), "Status 503"), (b"[" * 10000, r"is no JSON \(byte 32\)"),
+    for answer, want in ((b"{}", "holds no pools"), (b"not json", r"is no JSON \(byte 3\)"),
+                         ((503, b"busy"), "Status 503"), (b"[" * 10000, r"is no JSON \(byte 33\)"),
                          (b'{"pools":[', r"is no JSON \(byte 10\)"), (None, "^git")):
         given[0] = answer
         t.shows(want)
