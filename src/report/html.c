@@ -14,6 +14,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "report/assets.h"
+#include "report/pen.h"
 
 int html_put(struct bytes *out, const char *text)
 {
@@ -45,11 +46,14 @@ const struct row *html_find(const struct rows *rows, const char *name)
 int html_value(struct bytes *out, const struct row *row)
 {
     char stamp[CLOCK_TEXT_MAX];
+    struct pen p;
     if (row == NULL || (row->type == ROW_TEXT && row->text[0] == '\0'))
         return html_put(out, HTML_NONE);
     switch (row->type) {
     case ROW_NUMBER:
-        return bytes_printf(out, "%llu", (unsigned long long)row->number);
+        pen_init(&p, out);
+        pen_number(&p, row->number);
+        return pen_done(&p);
     case ROW_STAMP:
         if (row->number == 0)
             return html_put(out, HTML_NONE);

@@ -267,8 +267,11 @@ static int put_line(struct bytes *out, const struct column *columns, size_t coun
 {
     int rc = html_put(out, "<tr role=\"row\">");
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc = bytes_printf(out, "<td role=\"cell\" data-name=\"%s\"%s>", columns[i].heading,
-                          columns[i].numeric ? " class=\"number\"" : "");
+        rc = html_put(out, "<td role=\"cell\" data-name=\"");
+        if (rc == 0)
+            rc = html_put(out, columns[i].heading);
+        if (rc == 0)
+            rc = html_put(out, columns[i].numeric ? "\" class=\"number\">" : "\">");
         if (rc == 0)
             rc = columns[i].put(out, rows);
         if (rc == 0)

@@ -37,6 +37,7 @@ enum report_format {
     REPORT_OPENMETRICS = 4, /* 1.0.0 */
     REPORT_PROMETHEUS = 5,  /* the text format 0.0.4, for readers that know no other */
 };
+#define REPORT_FORMATS 6
 
 struct report_query {
     enum report_format format;

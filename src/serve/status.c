@@ -27,7 +27,8 @@ struct pool {
 };
 struct boards {
     struct pool *first;
-    uint64_t told; /* the master, that somebody looks */
+    size_t sizes[REPORT_FORMATS][2]; /* of the last page of each kind that told of all pools */
+    uint64_t told;                   /* the master, that somebody looks */
 };
 
 void status_forget(struct worker *w, const char *name)
@@ -118,10 +119,12 @@ static void answer(struct request *r, unsigned status, const char *type, const c
     r->state = REQUEST_ANSWERING;
 }
 
-/* Room for the header.  False: no memory, and answered. */
-static bool begin(struct request *r)
+/* Room for the header, and for `size` bytes of body, as far as there is any.  False: no memory, and
+ * answered. */
+static bool begin(struct request *r, size_t size)
 {
     bytes_clear(&r->answer);
+    (void)bytes_reserve(&r->answer, HEADER_ROOM + size);
     if (bytes_reserve(&r->answer, HEADER_ROOM) == NULL) {
         request_answer(r, 503);
         return false;
@@ -132,7 +135,7 @@ static bool begin(struct request *r)
 
 static void answer_text(struct request *r, unsigned status, const char *text)
 {
-    if (!begin(r))
+    if (!begin(r, 0))
         return;
     if (bytes_append(&r->answer, text, strlen(text)) < 0)
         request_answer(r, 503);
@@ -209,20 +212,27 @@ static void render(struct request *r, const struct report *report, const struct 
         answer_text(r, 503, "too many pages are not taken by their readers\n");
         return;
     }
-    if (!begin(r))
+    size_t *size = NULL;
+    if (r->worker->boards != NULL && !query->has_pool)
+        size = &r->worker->boards->sizes[query->format][query->full];
+    /* A page that grows is copied again and again: it has its size at once, and a little more. */
+    if (!begin(r, size == NULL ? 0 : *size + *size / 8))
         return;
-    if (report_render(report, query, &r->answer) < 0)
+    if (report_render(report, query, &r->answer) < 0) {
         request_answer(r, 503);
-    else
-        answer(r, 200, report_content_type(query),
-               query->format == REPORT_HTML ? report_html_headers() : "");
+        return;
+    }
+    if (size != NULL)
+        *size = bytes_held(&r->answer);
+    answer(r, 200, report_content_type(query),
+           query->format == REPORT_HTML ? report_html_headers() : "");
 }
 
 static void answer_ready(struct request *r, const struct report *report,
                          const struct report_query *query)
 {
     bool ready = false;
-    if (!begin(r))
+    if (!begin(r, 0))
         return;
     if (report_ready(report, query, &ready, &r->answer) < 0)
         request_answer(r, 503);
