@@ -61,12 +61,21 @@ int top_screen_open(bool utf8, struct error *err)
     return 0;
 }
 
+/* A terminal with one screen only keeps what is on it: the shell's prompt comes into its last line. */
+static void give_back(void)
+{
+    move(LINES - 1, 0);
+    clrtoeol();
+    refresh();
+    endwin();
+}
+
 void top_screen_close(void)
 {
     if (screen == NULL)
         return;
     if (!away)
-        endwin();
+        give_back();
     delscreen(screen);
     screen = NULL;
 }
@@ -74,7 +83,7 @@ void top_screen_close(void)
 void top_screen_leave(void)
 {
     if (screen != NULL && !away)
-        endwin();
+        give_back();
     away = true;
 }
 
