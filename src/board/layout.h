@@ -102,7 +102,8 @@ struct board_card {
     uint32_t leaving;            /* workers of earlier generations that still finish */
     uint32_t start_failures;     /* in a row: see throttled_until */
     uint32_t unasked;            /* 1: whether it serves does not count for readiness */
-    uint32_t exit_codes[BOARD_EXIT_CODES];     /* deaths by exit status, never 0; saturating */
+    uint32_t exit_codes
+        [BOARD_EXIT_CODES]; /* deaths by exit status, but of those that were asked to leave */
     uint32_t exit_signals[BOARD_EXIT_SIGNALS]; /* deaths by signal, saturating */
     /* Bytes, of all processes of the pool, as of `measured`; proportional 0: cannot be known. */
     uint64_t memory_resident, memory_proportional;
@@ -178,8 +179,8 @@ struct board_slot {
     _Atomic uint64_t timed_out;          /* request_terminate_timeout hits */
     _Atomic uint64_t aborted;            /* client gone or FCGI_ABORT_REQUEST */
     _Atomic uint64_t slow;               /* request_slowlog_timeout hits */
-    _Atomic uint64_t bytes_in;           /* request body bytes */
-    _Atomic uint64_t bytes_out;          /* response bytes */
+    _Atomic uint64_t bytes_in;           /* bytes received */
+    _Atomic uint64_t bytes_out;          /* bytes sent */
     _Atomic uint64_t cpu;                /* microseconds of all programs */
     _Atomic uint64_t peak_memory;        /* largest ru_maxrss seen, bytes */
     _Atomic uint64_t protocol_errors;    /* connections closed for illegal streams */
