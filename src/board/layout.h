@@ -102,9 +102,9 @@ struct board_card {
     uint32_t leaving;            /* workers of earlier generations that still finish */
     uint32_t start_failures;     /* in a row: see throttled_until */
     uint32_t unasked;            /* 1: whether it serves does not count for readiness */
-    uint32_t exit_codes
-        [BOARD_EXIT_CODES]; /* deaths by exit status, but of those that were asked to leave */
-    uint32_t exit_signals[BOARD_EXIT_SIGNALS]; /* deaths by signal, saturating */
+    /* Deaths by exit status (never 0) and by signal, but not of those who were asked to leave;
+     * saturating. */
+    uint32_t exit_codes[BOARD_EXIT_CODES], exit_signals[BOARD_EXIT_SIGNALS];
     /* Bytes, of all processes of the pool, as of `measured`; proportional 0: cannot be known. */
     uint64_t memory_resident, memory_proportional;
     /* Microseconds of processor time, user and system, of the pool's workers and of the children

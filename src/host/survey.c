@@ -136,7 +136,8 @@ static struct job *make_job(const struct survey *s, const pid_t *pids, size_t co
     j->meter = s->meter;
     j->began = now;
     j->count = count;
-    memcpy(j->pids, pids, count * sizeof j->pids[0]);
+    if (count > 0)
+        memcpy(j->pids, pids, count * sizeof j->pids[0]);
     return j;
 }
 

@@ -10,6 +10,7 @@ import signal
 import time
 
 import daemon
+import fcgi
 import native
 from daemon import wait_for
 from test_reload import edit
@@ -245,3 +246,27 @@ def test_nothing_is_measured_while_nobody_looks(world):
     wait_for(lambda: world.status("c")["measured"] > 0, what="a measurement")
     if daemon.LONG:
         at_peace(pid)
+
+
+POOLS = 1000 if daemon.LONG else 40
+
+
+def test_C71_many_idle_pools(ganger):
+    """They serve, all of them; the status knows each; nobody wakes the master; its memory is bounded."""
+    script = ganger.folder.script("true.cgi", "#!/bin/sh\necho Content-Type: text/plain\necho\n")
+    pools = [ganger.pool(f"p{i}", f'  kind = cgi\n  command = {{"{script}"}}\n  pm.max_children = 4')
+             for i in range(POOLS)]
+    ganger.write(*pools)
+    ganger.start(timeout=5 * daemon.PATIENCE)
+    wait_for(lambda: len(daemon.children(ganger.pid)) == 4 * POOLS + 1, 5 * daemon.PATIENCE, "all workers")
+    at_peace(ganger.pid)
+    if not daemon.ASAN:
+        assert daemon.rss(ganger.pid) < 32 << 20
+
+    def idle():
+        s = [p for p in ganger.status()["pools"] if p["kind"] == "cgi"]
+        assert len(s) == POOLS
+        return sum(p["idle processes"] for p in s) == 4 * POOLS
+    wait_for(idle, what="all are idle")
+    for i in range(0, POOLS, 13):
+        assert fcgi.ask(ganger.sock(f"p{i}"), "/x", "").status == 200
