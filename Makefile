@@ -54,7 +54,7 @@ master_SRC := $(call room,master, \
 	upgrade upgrade_state watch_table)
 serve_SRC := $(call room,serve, \
 	access access_line arrival body brief connection crowd diagnostics holdback intake launch ledger listener options orders output \
-	patience program request script shed slow slow_examine slow_hook slow_native slow_text status strangers streams verdict worker)
+	patience program request script shed slow slow_examine slow_hook slow_native slow_text status status_own strangers streams verdict worker)
 ctl_SRC := $(call room,ctl, \
 	argument bench bench_options exchange head histogram load load_link order place proxy proxy_apache proxy_caddy proxy_config proxy_haproxy proxy_lighttpd proxy_nginx request request_options source status table tally tally_print timing trace variables \
 	cells columns figures interrupts sampler top top_columns top_columns_order top_head top_help top_model top_paint top_screen top_screen_draw top_view \

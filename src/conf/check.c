@@ -156,6 +156,35 @@ static void check_access(struct draft *d, const struct draft_pool *p)
     }
 }
 
+static void check_own_path(struct draft *d, const struct draft_pool *p, const char *name,
+                           const char *path)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_.~";
+    struct place where = draft_place(d, p, name, 0);
+
+    if (path == NULL)
+        return;
+    if (path[0] != '/' || path[1] == '\0')
+        complaint_error(d->box, &where, "%s: \"%s\" is no path of a page such as /status", name,
+                        path);
+    else if (path[strspn(path, letters)] != '\0')
+        complaint_error(d->box, &where,
+                        "%s: \"%s\" is not allowed; a path has letters, digits, and / - _ . ~",
+                        name, path);
+}
+
+static void check_own_paths(struct draft *d, const struct draft_pool *p)
+{
+    struct place where = draft_place(d, p, "ping.path", 0);
+
+    check_own_path(d, p, "pm.status_path", p->pool.pm_status_path);
+    check_own_path(d, p, "ping.path", p->pool.ping_path);
+    if (p->pool.pm_status_path != NULL && p->pool.ping_path != NULL &&
+        strcmp(p->pool.pm_status_path, p->pool.ping_path) == 0)
+        complaint_error(d->box, &where, "ping.path: %s is pm.status_path, too", p->pool.ping_path);
+}
+
 static void check_needed(struct draft *d, const struct draft_pool *p)
 {
     struct place where = draft_place(d, p, "kind", 0);
@@ -273,6 +302,7 @@ int conf_check(struct draft *d)
         check_programs(d, p);
         check_env(d, p);
         check_access(d, p);
+        check_own_paths(d, p);
         check_needed(d, p);
         conf_check_sizing(d, p);
         conf_check_slow(d, p);

@@ -100,6 +100,8 @@ struct conf_pool {
     bool status_ready; /* default true: counts for …/ready of the status responder */
     bool catch_workers_output;
     bool decorate_workers_output;
+    char *pm_status_path, *ping_path; /* NULL: none */
+    char *ping_response;
     char *access_log;    /* this and slowlog: absolute paths; NULL: none */
     char *access_format; /* base/access_format.h; NULL: its default */
     struct conf_list access_suppress_path;

@@ -52,6 +52,7 @@ static const char *const facilities[] = {
 /* NOLINTEND(bugprone-macro-parentheses) */
 #define PHP_SETTING                                                                                \
     "it sets PHP's own configuration; give php-cgi a -d option in command, or PHPRC in env"
+#define ASK "ask the status pool, for ?pool=NAME or for .../ping"
 #define NOT_SEEN "ganger logs the requests of CGI programs alone"
 
 /* clang-format off */
@@ -134,6 +135,9 @@ const struct schema_option schema_options[] = {
     POOL("status.ready", YESNO, status_ready, TUNE, "yes"),
     POOL("catch_workers_output", YESNO, catch_workers_output, TUNE, "no"),
     POOL("decorate_workers_output", YESNO, decorate_workers_output, TUNE, "yes"),
+    POOL("pm.status_path", TEXT, pm_status_path, TUNE, NULL, .flags = SCHEMA_SCRIPTS, .elsewhere = ASK),
+    POOL("ping.path", TEXT, ping_path, TUNE, NULL, .flags = SCHEMA_SCRIPTS, .elsewhere = ASK),
+    POOL("ping.response", TEXT, ping_response, TUNE, "pong", .flags = SCHEMA_SCRIPTS, .elsewhere = ASK),
     POOL("access.log", TEXT, access_log, TUNE, NULL, .flags = SCHEMA_EXPAND | SCHEMA_PATH | SCHEMA_SCRIPTS,
          .elsewhere = NOT_SEEN),
     POOL("access.format", TEXT, access_format, TUNE, NULL, .flags = SCHEMA_SCRIPTS, .elsewhere = NOT_SEEN),
@@ -150,13 +154,12 @@ const struct schema_option schema_options[] = {
     POOL("stop_signal", TEXT, stop_signal, REPLACE, "TERM", .flags = SCHEMA_NATIVE),
     LATER(POOL, "listen.acl_users"),
     LATER(POOL, "listen.acl_groups"),
-    LATER(POOL, "pm.status_path"),
-    LATER(POOL, "pm.status_listen"),
-    LATER(POOL, "ping.path"),
-    LATER(POOL, "ping.response"),
     LATER(POOL, "preload"),
     LATER(POOL, "capabilities"),
     LATER(POOL, "apparmor_hat"),
+    NEVER(POOL, "pm.status_listen",
+          "a pool of kind = status has addresses of its own and answers whatever the others do; ask it "
+          "for pool=NAME"),
     NEVER(POOL, "listen.setfib", "it is of FreeBSD alone; leave it out"),
     NEVER(POOL, "request_terminate_timeout_track_finished",
           "request_terminate_timeout always holds until the program has ended; leave it out"),

@@ -52,7 +52,8 @@ enum handover_slow_fd {
  *   request_params_timeout, request_params_limit, response_header_limit,
  *   response_holdback_timeout, process_control_timeout,
  *   catch_workers_output, decorate_workers_output, limit_extensions (repeated), log_level,
- *   rlimit_core, access.log and slowlog (1: there is a descriptor), access.format,
+ *   rlimit_core, access.log and slowlog (1: there is a descriptor), access.format, pm.status_path, ping.path,
+ *   ping.response,
  *   access.suppress_path (repeated), request_slowlog_timeout, request_slowlog_trace_depth,
  *   slowlog.timeout, slowlog.command (repeated);
  *   of a shedder alone: shed (1; it answers nothing but 503), queue_limit, queue_timeout

@@ -100,6 +100,12 @@ static int add_settings(struct settings *s, const struct conf_pool *p,
         r = add_list(s, "allowed_client", &p->listen_allowed_clients);
     if (r == 0)
         r = add_list(s, "limit_extensions", &p->security_limit_extensions);
+    if (r == 0 && p->pm_status_path != NULL)
+        r = settings_add(s, "pm.status_path", p->pm_status_path);
+    if (r == 0 && p->ping_path != NULL)
+        r = settings_add(s, "ping.path", p->ping_path);
+    if (r == 0)
+        r = settings_add(s, "ping.response", p->ping_response);
     if (r == 0 && p->access_format != NULL)
         r = settings_add(s, "access.format", p->access_format);
     if (r == 0)

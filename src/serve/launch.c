@@ -299,7 +299,7 @@ void launch(struct request *r)
         status_answer(r);
     } else if (r->worker->options.kind == OPTIONS_SHED) {
         shed_answer(r);
-    } else {
+    } else if (!status_own_answer(r)) {
         if (r->role == FCGI_AUTHORIZER) /* has no input (specification section 6.3) */
             r->body_left = 0;
         else if (l->facts.has_content_length)

@@ -108,6 +108,26 @@ static void read_numbers(struct options *o, const struct settings *s)
     o->log_limit = settings_get_number(s, "log_limit", LOG_LIMIT_DEFAULT);
 }
 
+/* Those that change while the worker lives.  One for which there is no memory stays as it was. */
+static void read_paths(struct options *o, const struct settings *s)
+{
+    const struct {
+        const char *name;
+        char **at;
+    } rows[] = {{"pm.status_path", &o->status_path},
+                {"ping.path", &o->ping_path},
+                {"ping.response", &o->ping_response}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *text = settings_get(s, rows[i].name, NULL);
+        char *copy = text == NULL ? NULL : strdup(text);
+        if (text != NULL && copy == NULL)
+            continue;
+        free(*rows[i].at);
+        *rows[i].at = copy;
+    }
+}
+
 static int read_texts(struct options *o, const struct settings *s, struct error *err)
 {
     const char *kind = settings_get(s, "kind", "cgi");
@@ -149,8 +169,10 @@ int options_read(struct options *ret, const struct settings *settings, struct er
         r = read_clients(ret, settings, err);
     if (r == 0)
         r = read_core_limit(ret, settings, err);
-    if (r == 0)
+    if (r == 0) {
         read_numbers(ret, settings);
+        read_paths(ret, settings);
+    }
     if (r < 0) {
         if (r == -ENOMEM)
             error_set(err, ENOMEM, "no memory for the settings");
@@ -164,6 +186,7 @@ void options_renew(struct options *o, const struct settings *settings)
     char **command = NULL;
 
     read_numbers(o, settings);
+    read_paths(o, settings);
     if (read_list(settings, "slowlog.command", &command, NULL) < 0) {
         free_list(command);
         return;
@@ -189,6 +212,9 @@ void options_clear(struct options *o)
     free_list(o->env);
     free_list(o->slowlog_command);
     free(o->chdir);
+    free(o->status_path);
+    free(o->ping_path);
+    free(o->ping_response);
     free(o->allowed_clients);
     memset(o, 0, sizeof *o);
 }

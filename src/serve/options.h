@@ -23,8 +23,9 @@ struct options {
     char **command; /* NULL-terminated; NULL when the request names the program */
     char **script_root;
     char **limit_extensions;
-    char **env;  /* NULL-terminated NAME=VALUE */
-    char *chdir; /* NULL: the script's folder */
+    char **env;                                    /* NULL-terminated NAME=VALUE */
+    char *chdir;                                   /* NULL: the script's folder */
+    char *status_path, *ping_path, *ping_response; /* NULL: none */
     struct client_block *allowed_clients;
     size_t allowed_client_count;
     uint32_t max_children;

@@ -133,7 +133,7 @@ static bool begin(struct request *r, size_t size)
     return true;
 }
 
-static void answer_text(struct request *r, unsigned status, const char *text)
+void status_text(struct request *r, unsigned status, const char *text)
 {
     if (!begin(r, 0))
         return;
@@ -206,10 +206,14 @@ static int collect(struct worker *w, const struct report_query *query, struct re
     return 0;
 }
 
-static void render(struct request *r, const struct report *report, const struct report_query *query)
+void status_page(struct request *r, const struct report *report, const struct report_query *query)
 {
+    if (query->format == REPORT_UNSUPPORTED) {
+        status_text(r, 501, "there is no XML; ask for text, ?json, ?html or ?openmetrics\n");
+        return;
+    }
     if (!may_render(r->worker, r->connection)) {
-        answer_text(r, 503, "too many pages are not taken by their readers\n");
+        status_text(r, 503, "too many pages are not taken by their readers\n");
         return;
     }
     size_t *size = NULL;
@@ -247,16 +251,14 @@ static void answer_page(struct request *r, bool ready)
 
     report_query_parse(&query, params_find(r->params, "QUERY_STRING", NULL));
     report_accept(&query, params_find(r->params, "HTTP_ACCEPT", NULL));
-    if (query.format == REPORT_UNSUPPORTED)
-        answer_text(r, 501, "there is no XML; ask for text, ?json, ?html or ?openmetrics\n");
-    else if (report == NULL || collect(r->worker, &query, report) < 0)
+    if (report == NULL || collect(r->worker, &query, report) < 0)
         request_answer(r, 503);
     else if (query.has_pool && report_count(report) == 0)
-        answer_text(r, 404, "no such pool\n");
+        status_text(r, 404, "no such pool\n");
     else if (ready)
         answer_ready(r, report, &query);
     else
-        render(r, report, &query);
+        status_page(r, report, &query);
     report_free(report);
 }
 
@@ -280,9 +282,9 @@ void status_answer(struct request *r)
     board_request_begin(r->worker->board, r->started, method, uri == NULL ? path : uri, NULL, NULL,
                         0, 0);
     if (asks_for(path, uri, "/ping"))
-        answer_text(r, 200, "pong");
+        status_text(r, 200, "pong");
     else if (asks_for(path, uri, "/live"))
-        answer_text(r, 200, "live\n");
+        status_text(r, 200, "live\n");
     else
         answer_page(r, asks_for(path, uri, "/ready"));
 }

@@ -4,6 +4,7 @@
 
 /* The status responder (kind = status): boards in, pages out (report/report.h). */
 
+#include "report/report.h"
 #include "serve/request.h"
 #include "serve/worker.h"
 
@@ -16,5 +17,11 @@ void status_answer(struct request *r);
 void status_learn(struct worker *w, const char *pool, int descriptor);
 void status_forget(struct worker *w, const char *pool);
 void status_clear(struct worker *w);
+
+/* The page that `query` asks for; a short text. */
+void status_page(struct request *r, const struct report *report, const struct report_query *query);
+void status_text(struct request *r, unsigned status, const char *text);
+/* A CGI worker: answer a request for pm.status_path or ping.path; false: it is for neither. */
+bool status_own_answer(struct request *r);
 
 #endif

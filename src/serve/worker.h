@@ -23,6 +23,7 @@
 #include "base/pace.h"
 #include "board/board.h"
 #include "host/handover.h"
+#include "report/rate.h"
 #include "serve/options.h"
 
 #define WORKER_BUFFER (64u << 10)
@@ -59,6 +60,8 @@ struct worker {
     struct listener *listener;
     struct boards *boards;  /* kind = status: the pools it was told of */
     struct shed *shed;      /* kind = shed */
+    uint64_t looked;        /* kind = cgi: when somebody looked at its status … */
+    struct rate rate;       /* … and what was found */
     struct slow_desk *slow; /* examinations of slow requests; NULL: none yet */
 
     struct connection *connections; /* newest first */
