@@ -20,7 +20,7 @@ from daemon import wait_for
 from fcgi import ask, cgi_params
 
 CLIENTS = 16
-REQUESTS = 10000 if not daemon.ASAN or daemon.LONG else 2000
+REQUESTS = 10000 if not daemon.ASAN or daemon.LONG else 1500
 ALL = ('%% %{user}C %{system}C %{total}C %C %{seconds}d %{milli}d %{micro}d %d %{HTTP_HOST}e %f %l %m '
        '%{kilo}M %{mega}M %M %n %{Content-Type}o %p %P %q %Q %r %R %s %t %{%Y}T %u %w %{micro}w %F '
        '%{milli}F %I %{kilo}O %O %k %X')
@@ -206,7 +206,7 @@ def test_queue_time_over_tcp(web):
   access.format = "%{{milli}}w %q" """, listen=f'"127.0.0.1:{port}"'))
     web.start()
     with fcgi.Conn(("127.0.0.1", port)) as conn:
-        conn.send(fcgi.whole(cgi_params(web.t, "ok&sleep=1500&a")))
+        conn.send(fcgi.whole(cgi_params(web.t, "ok&sleep=700&a")))
         wait_for(lambda: web.status("web")["active processes"] == 1, what="busy")
         with fcgi.Conn(("127.0.0.1", port)) as other:
             other.send(fcgi.whole(cgi_params(web.t, "ok&b")))
@@ -258,7 +258,7 @@ def test_rotation_loses_no_line(web, front, how):
     folder = web.base / "logs"
     folder.mkdir()
     log = serve(web, "logs/access.log", **{"access.format": quoted("%r %s")})
-    count = 5000 if daemon.LONG else 800
+    count = 5000 if daemon.LONG else 400
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         load = pool.submit(burst, front, count)
         turns = 0
