@@ -16,7 +16,7 @@
 #define FOLD_TRIES 8
 #define CARD_TRIES 8
 
-#define LEAVING_MAX (64 * BOARD_SLOTS_MAX)
+#define LEAVING_MAX (UINT64_C(64) * BOARD_SLOTS_MAX)
 #define ACTIVE_MAX (UINT32_C(1) << 16)
 /* Wall clock microseconds up to the year 2255: what every formatter can show. */
 #define TIME_MAX ((UINT64_C(1) << 53) - 1)

@@ -52,6 +52,7 @@ static struct board_limits limits_of(const struct gang *g)
         .process_idle_timeout = p->pm == CONF_PM_STATIC ? 0 : p->pm_process_idle_timeout,
         .queue_timeout = p->queue_timeout,
         .request_terminate_timeout = p->request_terminate_timeout,
+        .request_slowlog_timeout = p->request_slowlog_timeout,
     };
 }
 

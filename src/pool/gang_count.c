@@ -49,6 +49,8 @@ static void spend(struct gang *g, struct worker *w, uint64_t cpu)
 
 static void weigh(struct gang *g, struct worker *w, uint64_t resident, uint64_t proportional)
 {
+    resident = resident < BOARD_AMOUNT_MAX ? resident : BOARD_AMOUNT_MAX;
+    proportional = proportional < BOARD_AMOUNT_MAX ? proportional : BOARD_AMOUNT_MAX;
     g->resident += resident - w->resident; /* of all: never less than one's own */
     g->proportional += proportional - w->proportional;
     w->resident = resident;
