@@ -39,6 +39,10 @@ def test_install_and_uninstall(folder, prefix, units):
               f"{base}/lib/ganger/ganger-worker": 0o755, f"{base}/lib/ganger/libganger-shim.so": 0o644,
               f"{units}/ganger.service": 0o644, f"{base}/lib/tmpfiles.d/ganger.conf": 0o644,
               f"{base}/share/man/man8/ganger.8": 0o644,
+              f"{base}/share/man/man7/ganger-status.7": 0o644,
+              f"{base}/share/doc/ganger/ganger-status.schema.json": 0o644,
+              f"{base}/share/doc/ganger/grafana-dashboard.json": 0o644,
+              f"{base}/share/doc/ganger/prometheus-alerts.yml": 0o644,
               f"{base}/share/doc/ganger/systemd/ganger.socket.example": 0o644,
               "etc/ganger/ganger.conf": 0o644, "etc/logrotate.d/ganger": 0o644}
     for name, mode in wanted.items():

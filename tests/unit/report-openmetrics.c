@@ -23,12 +23,16 @@ static char *render(struct report *r, bool full, bool old)
     return text;
 }
 
+#define BUILD "ganger_build_info{version=\"" GANGER_VERSION "\"} 1"
+#define INFO                                                                                       \
+    "ganger_pool_info{pool=\"git\",pm=\"static\",kind=\"cgi\",listen=\"/run/ganger/git.sock\","    \
+    "user=\"www-data\"} 1"
+
 /* Each of them is a line of the sample's page, in both formats unless said otherwise. */
 static const char *const lines[] = {
-    "ganger_build_info{version=\"" GANGER_VERSION "\"} 1",
+    BUILD,
     "ganger_pools 1",
-    "ganger_pool_info{pool=\"git\",pm=\"static\",kind=\"cgi\",listen=\"/run/ganger/git.sock\","
-    "user=\"www-data\"} 1",
+    INFO,
     "ganger_pool_state{pool=\"git\",state=\"failing\"} 1",
     "ganger_pool_state{pool=\"git\",state=\"running\"} 0",
     "ganger_start_time_seconds{pool=\"git\"} 1700000000",
