@@ -278,18 +278,21 @@ def account(read, tokens):
     def numbers(text):
         return re.findall(r'said into stderr: "(token-\d{6}-)y{700}"', text)
 
-    def complete():
-        return dropped(read()) and len(numbers(read())) + sum(dropped(read())) >= len(tokens)
+    def newest():
+        return read().partition(" dropped\n")[2]
+
+    def complete():  # workers' lines pass in their order, and the workers' about so
+        return dropped(read()) and set(tokens[-100:]) <= set(numbers(newest())) and \
+            len(numbers(read())) + sum(dropped(read())) >= len(tokens)
     wait_for(complete, what=f"an account of {len(tokens)} lines")
     text = read()
     assert suppressed(text, r"\S+") == 0
-    assert len(dropped(text)) == 1, dropped(text)
-    found, lost = numbers(text), dropped(text)[0]
+    # One line, unless some lines were on their way still when the log went on.
+    assert len(dropped(text)) <= 2, dropped(text)
+    found, lost = numbers(text), sum(dropped(text))
     # Besides these ganger may have something to say: that may be lost, too.
     assert len(found) == len(set(found)) and len(tokens) <= len(found) + lost <= len(tokens) + 5
-    kept = numbers(text[text.index(" dropped\n"):])
-    # A worker's lines pass in their order, and the workers' about so.
-    assert len(kept) > 200 and set(tokens[-100:]) <= set(kept)
+    assert len(numbers(newest())) > 200
     whole(text)
 
 
@@ -412,8 +415,9 @@ def test_C64_the_journal_goes_and_comes_back(web):
     wait_for(back, what="the journal is found again")
     # It does not read: what it has no room for is kept.
     backlog = [f"kept{n:04d}" for n in range(150)]
-    for word in backlog:
-        assert web.ask(f"err={word}%0a&ok&out=x").body == b"x"
+    for first in range(0, len(backlog), 30):
+        words = "&".join(f"err={word}%0a" for word in backlog[first:first + 30])
+        assert web.ask(f"{words}&ok&out=x").body == b"x"
     wait_for(lambda: journal.find(backlog[-1]), what="all that was kept")
     assert [m for e in journal.entries for m in re.findall(r"kept\d{4}", e["MESSAGE"].decode())] == backlog
     assert "kept" not in web.log and "dropped" not in web.log
