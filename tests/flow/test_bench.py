@@ -3,7 +3,6 @@
 
 import json
 import os
-import random
 import re
 import resource
 import signal
@@ -15,7 +14,7 @@ import pytest
 
 import daemon
 import fcgi
-from test_ctl import CTL, HEAD, Responder, ctl, end, environment, respond, simple  # noqa: F401
+from test_ctl import CTL, HEAD, Responder, ctl, end, environment, respond, simple, spoiled  # noqa: F401
 
 
 def bench(*arguments, **more):
@@ -209,14 +208,7 @@ def test_bench_and_wrk_agree(world):
 
 def test_garbage_from_peers(respond):  # noqa: F811
     """Whatever comes: a count, no crash, no endless run."""
-    rng = random.Random(5)
-    whole = fcgi.stream(fcgi.STDOUT, 1, HEAD + b"x" * 300) + end()
-    pieces = []
-    for _ in range(200):
-        bad = bytearray(whole)
-        for _ in range(rng.randint(1, 4)):
-            bad[rng.randrange(len(bad))] = rng.randrange(256)
-        pieces.append(bytes(bad[:rng.randint(1, len(bad))]))
+    pieces = spoiled(fcgi.stream(fcgi.STDOUT, 1, HEAD + b"x" * 300) + end(), 200, 5)
     left = list(pieces)
 
     def handler(peer):

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pty
+import random
 import re
 import select
 import shutil
@@ -604,16 +605,20 @@ def test_a_closed_output_is_no_accident(respond):
     assert result.returncode == 23 and b"No space left" in result.stderr
 
 
-def test_garbage_of_every_kind_never_crashes(respond):
-    import random
-    rng = random.Random(1)
-    stream = fcgi.stream(fcgi.STDERR, 1, b"e") + fcgi.stream(fcgi.STDOUT, 1, HEAD + b"x" * 50) + end()
-    pieces = []
-    for _ in range(60):
+def spoiled(stream, count, seed):
+    """`count` times the stream with a few bytes changed and its end cut off; the same in every run."""
+    rng, pieces = random.Random(seed), []
+    for _ in range(count):
         bad = bytearray(stream)
         for _ in range(rng.randint(1, 4)):
             bad[rng.randrange(len(bad))] = rng.randrange(256)
         pieces.append(bytes(bad[:rng.randint(1, len(bad))]))
+    return pieces
+
+
+def test_garbage_of_every_kind_never_crashes(respond):
+    stream = fcgi.stream(fcgi.STDERR, 1, b"e") + fcgi.stream(fcgi.STDOUT, 1, HEAD + b"x" * 50) + end()
+    pieces = spoiled(stream, 60, 1)
     left = list(pieces)
 
     def handler(peer):
