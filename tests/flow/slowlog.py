@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The slow log read back, and pools of the programs that are slow on purpose (tests/tools/slow.*)."""
 
+import collections
 import contextlib
 import os
 import pathlib
@@ -58,10 +59,11 @@ class Slow:
         self.commands = {"c": [programs["slow"]], "perl": [programs["slow.pl"]],
                          "python": [programs["slow.py"]]}
         self.gate = None
+        self.asked = collections.Counter()
 
     def add(self, name, command, kind="cgi", **options):
         options = {"kind": kind, "command": words(command), "pm.max_children": 2,
-                   "slowlog": f'"{self.log}"', "request_slowlog_timeout": "300ms"} | \
+                   "slowlog": f'"{self.log}"', "request_slowlog_timeout": "100ms"} | \
             {k.replace("__", "."): v for k, v in options.items()}
         hook = options.get("slowlog.command")
         if isinstance(hook, list):
@@ -92,12 +94,28 @@ class Slow:
         return daemon.wait_for(lambda: len(found := [e for e in self.entries() if where(e)]) >= count
                                and found, what=f"{count} entries in the slow log")
 
+    def observe(self, pool, mode, right, attempts=10):
+        """A request that waits at the gate until it has an entry: that entry and said() of its answer.
+        One that was looked at before the program had come to where it waits is made again."""
+        for _ in range(attempts):
+            self.gate.shut()
+            before = {e.text for e in self.entries()}
+            pending = self.begin(pool, self.gate.query(mode))
+            if mode == "socket":
+                self.gate.accept()
+            e = self.wait_entries(1, lambda e: e.pool == pool and e.text not in before)[0]
+            self.gate.let_go(mode)
+            self.asked[pool] += 1
+            answer = said(pending.result())
+            if right(e):
+                return e, answer
+        raise AssertionError(e.text)
+
     def slow(self, pool):
         return self.ganger.status(pool)["slow requests"]
 
     def open_gate(self, name="gate"):
-        """What a request waits on until it is let go: (query of pipe, query of spin, query of socket,
-        a function that lets go `count` of them)."""
+        """What requests wait for until they are let go."""
         gate = Gate(self.base / name)
         self.gate = gate
         return gate
@@ -125,13 +143,19 @@ class Gate:
         return {"pipe": f"pipe={self.fifo}", "spin": f"spin={self.file}",
                 "socket": f"socket={self.path}"}[mode]
 
-    def accept(self, count):
-        self.accepted = [self.listener.accept()[0] for _ in range(count)]
+    def shut(self):
+        pathlib.Path(self.file).unlink(missing_ok=True)
 
-    def let_go(self, pipes=1):
-        pathlib.Path(self.file).touch()
-        os.write(self.writer, b"7" * pipes)
-        for connection in self.accepted:
+    def accept(self):
+        self.accepted.append(self.listener.accept()[0])
+
+    def let_go(self, mode="pipe", count=1):
+        if mode == "spin":
+            pathlib.Path(self.file).touch()
+        elif mode == "pipe":
+            os.write(self.writer, b"7" * count)
+        while self.accepted:
+            connection = self.accepted.pop()
             connection.sendall(b"7")
             connection.close()
 
