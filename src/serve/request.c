@@ -236,6 +236,7 @@ static void finish(struct request *r)
 {
     streams_finish(r);
     program_collect(&r->program);
+    slow_end(r);
     r->worker->programs--;
     strangers_look(r->worker);
     if (r->connection == NULL) {

@@ -249,6 +249,19 @@ void slow_note(struct request *r, uint64_t now)
     }
 }
 
+void slow_end(struct request *r)
+{
+    struct worker *w = r->worker;
+    struct slow_desk *d = NULL;
+
+    if (r->slow_at == CLOCK_NEVER || r->fate != REQUEST_NONE || clock_monotonic() < r->slow_at)
+        return;
+    r->slow_at = CLOCK_NEVER;
+    atomic_fetch_add_explicit(&board_own_slot(w->board)->slow, 1, memory_order_relaxed);
+    if ((d = desk(w)) != NULL)
+        d->omitted++;
+}
+
 /* ---- the worker ---- */
 
 bool slow_is_examiner(const struct worker *w, pid_t pid)

@@ -26,6 +26,8 @@ void slow_begin(struct request *r, const char *method, const char *uri, const ch
 void slow_forget(struct request *r);
 /* r->slow_at has come. */
 void slow_note(struct request *r, uint64_t now);
+/* Its program is over.  One that was slow, but ended before we came to look, counts all the same. */
+void slow_end(struct request *r);
 
 /* `pid` is an examiner of this worker's, and not to be reaped by anybody else. */
 bool slow_is_examiner(const struct worker *w, pid_t pid);

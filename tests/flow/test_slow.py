@@ -230,7 +230,6 @@ def test_counts_once_and_reloads(slow, kind):
     time.sleep(0.6)  # three times the limit: nothing more is to happen
     gate.let_go()
     said(second.result())
-    assert said(slow.ask("c", "sleep=1"))[2] >= 1
     assert slow.slow("c") == before + 1
     assert {p["pid"] for p in slow.ganger.status("c", full=True)["processes"]} == {p["pid"] for p in pids}
     slow.add("c", slow.commands["c"], kind, request_slowlog_timeout="0")
