@@ -70,7 +70,6 @@ static void refuse(struct launch *l, unsigned status, const char *why)
                   "%s: %u %s: %s", text_escape_fixed(name, sizeof name, what, strlen(what)), status,
                   response_reason(status), why);
     }
-    r->started = clock_monotonic();
     access_script(r, l->wanted);
     board_request_begin(w->board, r->started, l->facts.method,
                         r->params == NULL ? "" : param(r, "REQUEST_URI"),
