@@ -41,7 +41,7 @@ conf_SRC := $(call room,conf, \
 host_SRC := $(call room,host, \
 	address append capability channel client_block elf errand handover herald identity inherit inherited meter peer peers probe probe_call process \
 	process_daemon process_end process_pid queue queue_age reach socket socket_adopt socket_dial socket_inode socket_path spawn \
-	spawn_caps spawn_child successor survey)
+	spawn_caps spawn_child successor survey unix_diag)
 board_SRC := $(call room,board, \
 	board board_inherit doorbell mapping request sequence slot snapshot)
 pool_SRC := $(call room,pool, \

@@ -11,25 +11,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
-#include <linux/unix_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 #include "base/descriptor.h"
+#include "host/unix_diag.h"
 
 #define TABLE_MAX ((size_t)8 << 20) /* bytes of one table: some 50 000 sockets */
 #define LINE_MAX_BYTES 512
 #define ADDRESS_MAX 64
 #define NOBODY UINT32_MAX /* as the number of a peer; 0 is one that nobody has accepted */
-
-/* The kernel's NLA_ALIGN in unsigned arithmetic. */
-#define ATTRIBUTE_ALIGN(length) (((length) + 3u) & ~(size_t)3u)
 
 /* ---- internet ---- */
 
@@ -121,26 +115,6 @@ static void read_table(const struct probe *p, const char *protocol, struct peer_
 
 /* ---- unix ---- */
 
-static int ask(int netlink, uint32_t inode, uint32_t number)
-{
-    struct {
-        struct nlmsghdr header;
-        struct unix_diag_req request;
-    } message = {
-        .header = {.nlmsg_len = sizeof message,
-                   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                   .nlmsg_flags = NLM_F_REQUEST,
-                   .nlmsg_seq = number},
-        .request = {.sdiag_family = AF_UNIX,
-                    .udiag_states = ~0u,
-                    .udiag_ino = inode,
-                    .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER,
-                    .udiag_cookie = {~0u, ~0u}},
-    };
-    ssize_t sent = send(netlink, &message, sizeof message, MSG_NOSIGNAL);
-    return sent == (ssize_t)sizeof message ? 0 : -EIO;
-}
-
 /* A name as bytes, of which an abstract one begins with NUL. */
 static void take_name(const char *bytes, size_t length, char *out, size_t size)
 {
@@ -155,52 +129,32 @@ static void take_name(const char *bytes, size_t length, char *out, size_t size)
         out[n - 1] = '\0';
 }
 
-/* What the kernel says of one: 0, or negative.  A name or a peer that it does not have stays. */
-static int hear(int netlink, uint32_t number, char *name, size_t size, uint32_t *peer,
-                unsigned *state)
+/* The name it was bound to; one that has none leaves `out` alone. */
+static void read_name(const struct unix_diag_answer *answer, char *out, size_t size)
 {
-    union {
-        struct nlmsghdr header;
-        char bytes[4096];
-    } answer;
-    struct unix_diag_msg about;
-    ssize_t got = recv(netlink, answer.bytes, sizeof answer.bytes, 0);
+    size_t length = 0;
+    const char *value = unix_diag_attribute(answer, UNIX_DIAG_NAME, &length);
 
-    if (got < 0 || !NLMSG_OK(&answer.header, (size_t)got) || answer.header.nlmsg_seq != number ||
-        answer.header.nlmsg_type == NLMSG_ERROR ||
-        answer.header.nlmsg_len < NLMSG_LENGTH(sizeof about))
-        return -EPROTO;
-    memcpy(&about, NLMSG_DATA(&answer.header), sizeof about);
-    *state = about.udiag_state;
-    size_t offset = NLMSG_LENGTH(NLMSG_ALIGN(sizeof about));
-    while (offset + sizeof(struct nlattr) <= answer.header.nlmsg_len) {
-        struct nlattr attribute;
-        size_t head = ATTRIBUTE_ALIGN(sizeof attribute);
-        memcpy(&attribute, answer.bytes + offset, sizeof attribute);
-        if (attribute.nla_len < head || attribute.nla_len > answer.header.nlmsg_len - offset)
-            return -EPROTO;
-        const char *value = answer.bytes + offset + head;
-        size_t length = attribute.nla_len - head;
-        if (attribute.nla_type == UNIX_DIAG_NAME)
-            take_name(value, length, name, size);
-        else if (attribute.nla_type == UNIX_DIAG_PEER && length >= sizeof *peer)
-            memcpy(peer, value, sizeof *peer);
-        offset += ATTRIBUTE_ALIGN((size_t)attribute.nla_len);
-    }
-    return 0;
+    if (value != NULL)
+        take_name(value, length, out, size);
 }
 
-static void ask_unix(int netlink, struct peer_text *s)
+static void ask_unix(struct unix_diag *diag, struct peer_text *s)
 {
+    struct unix_diag_answer answer;
     char own[128] = "", other[128] = "";
-    uint32_t peer = NOBODY, ignored = 0;
-    unsigned state = 0, far = 0;
+    uint32_t peer = NOBODY;
+    size_t length = 0;
 
-    if (s->inode > UINT32_MAX || ask(netlink, (uint32_t)s->inode, 1) < 0 ||
-        hear(netlink, 1, own, sizeof own, &peer, &state) < 0)
+    if (unix_diag_ask(diag, s->inode, UDIAG_SHOW_NAME | UDIAG_SHOW_PEER, &answer) < 0)
         return;
-    if (peer != NOBODY && peer != 0 && ask(netlink, peer, 2) == 0)
-        (void)hear(netlink, 2, other, sizeof other, &ignored, &far);
+    unsigned state = answer.about.udiag_state;
+    read_name(&answer, own, sizeof own);
+    const char *value = unix_diag_attribute(&answer, UNIX_DIAG_PEER, &length);
+    if (value != NULL && length >= sizeof peer)
+        memcpy(&peer, value, sizeof peer);
+    if (peer != NOBODY && unix_diag_ask(diag, peer, UDIAG_SHOW_NAME, &answer) == 0)
+        read_name(&answer, other, sizeof other);
     const char *space = own[0] == '\0' ? "" : " ";
     if (peer == NOBODY)
         (void)snprintf(s->text, sizeof s->text, "unix%s%s %s", space, own,
@@ -214,16 +168,14 @@ static void ask_unix(int netlink, struct peer_text *s)
 
 static void read_unix(struct peer_text *sockets, size_t count)
 {
-    const struct timeval deadline = {.tv_sec = 1, .tv_usec = 0};
-    int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    struct unix_diag diag;
 
-    if (netlink < 0)
+    if (unix_diag_open(&diag) < 0)
         return;
-    (void)setsockopt(netlink, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
     for (size_t i = 0; i < count; i++)
         if (sockets[i].text[0] == '\0')
-            ask_unix(netlink, &sockets[i]);
-    descriptor_close(&netlink);
+            ask_unix(&diag, &sockets[i]);
+    unix_diag_close(&diag);
 }
 
 void peers_find(const struct probe *p, struct peer_text *sockets, size_t count)

@@ -36,8 +36,8 @@ bool pen_more(struct pen *p, size_t length);
 
 static inline void pen_bytes(struct pen *p, const void *data, size_t length)
 {
-    if ((size_t)(p->end - p->at) < length && !pen_more(p, length))
-        return;
+    if (length == 0 || ((size_t)(p->end - p->at) < length && !pen_more(p, length)))
+        return; /* of nothing, p->at may be NULL */
     memcpy(p->at, data, length);
     p->at += length;
 }
