@@ -52,7 +52,7 @@ def test_harm_stays_in_its_pool(world, behaviour):
     if serving(behaviour) and behaviour != "scribble":
         wait_for(lambda: world.status("bad")["idle processes"] == 3, 5 + daemon.PATIENCE, "all idle again")
         assert world.status("bad")["accepted conn"] == 20
-    assert abs(daemon.descriptors(world.ganger.pid) - descriptors) <= 6
+    assert daemon.descriptors(world.ganger.pid) - descriptors <= 6  # fewer, while dead ones are not replaced yet
     everyone = [pid for pid, _, _ in daemon.children(world.ganger.pid)]
     began = time.monotonic()
     assert world.ganger.stop(signal.SIGQUIT) == 0
