@@ -161,7 +161,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 
 # The status page's style and scripts become a part of the program.
 PAGE := src/report/page/headers src/report/page/page.css \
-	$(patsubst %,src/report/page/%.js,text model draw detail table page)
+	$(patsubst %,src/report/page/%.js,text model draw detail table alarms page)
 report_MADE := $(BUILD)/obj/made/assets.o
 $(BUILD)/made/assets.c: $(PAGE) scripts/embed Makefile
 	@mkdir -p $(@D)

@@ -425,6 +425,62 @@ def test_wrong_answers(site, browser):
     assert "NaN" not in browser.text() and "undefined" not in browser.text()
 
 
+def test_a_page_that_stood_still(site, browser):
+    """Ten minutes later the numbers are old, which is nobody's fault, and what grew meanwhile did so in ten minutes."""
+    given = []
+
+    def count(query):
+        given.append(given[-1] + 1 if given else 0)
+        return [page_site.pool(0, failed_requests=given[-1])]
+    site.answer = count
+    browser.open(site.url())
+    browser.wait(lambda: names(browser) == ["git"], "the pool")
+    browser.click(".plain")
+
+    def rests():  # what was answered last is drawn, and nothing is asked for
+        return len(site.asked) == site.replied and cell(browser, "git", "td.failed span") == str(given[-1])
+    browser.wait(rests, "it stands still")
+    given[-1] += 600
+    assert browser.run("""
+        const real = performance.now.bind(performance);
+        performance.now = () => real() + 600000;
+        document.querySelector('.plain').click();
+        return [document.documentElement.classList.contains('away'), document.querySelector('[aria-live]').textContent];
+        """) == [False, ""]
+    browser.wait(lambda: number(cell(browser, "git", "td.failed span")) > 600, "the next answer")
+    assert 0 < number(cell(browser, "git", "td.failed .more").partition("/")[0]) <= 61
+
+
+def test_an_address_with_more_in_it(site, browser):
+    """A password, and words that a proxy may want to see: every question has them."""
+    site.answer = lambda query: [page_site.pool(0), page_site.pool(1)]
+    browser.open(site.url("?html&token=a%26b").replace("://", "://ada:secret@"))
+    browser.wait(lambda: names(browser) == ["git", "cgit"], "the pools")
+    assert site.asked and all("&token=a%26b" in query for query in site.asked)
+    hrefs = browser.run("return [...document.querySelectorAll('footer a')].map((a) => a.getAttribute('href'))")
+    assert hrefs == ["?text&full&token=a%26b", "?json&full&token=a%26b", "?openmetrics&token=a%26b"]
+
+
+def test_one_pool(site, browser):
+    """The page of one pool leads to what else there is of it, and knows the server's time."""
+    began = 1_000_000_000
+    one = page_site.pool(0, state="failing", reason="no such program", start_time=began, start_since=1000,
+                         throttled_until=began + 1090)
+    site.answer = lambda query: [one, page_site.pool(1)]
+    browser.open(site.url("?html&pool=git#open=git"))
+    browser.wait(lambda: cell(browser, "git", ".detail .reason") == "no such program; the next try in 90\u202fs", "when")
+    assert names(browser) == ["git"]
+    hrefs = browser.run("return [...document.querySelectorAll('header a, footer a')].map((a) => a.getAttribute('href'))")
+    assert hrefs == ["?html", "?text&full&pool=git", "?json&full&pool=git", "?openmetrics&pool=git"]
+
+
+def test_many_alarms(site, browser):
+    site.answer = lambda query: [page_site.pool(i, state="failing", reason=f"reason {i}") for i in range(8)]
+    browser.open(site.url())
+    browser.wait(lambda: len(names(browser)) == 8, "the pools")
+    assert browser.texts(".alarms li")[5:] == ["and 3 pools more"]
+
+
 def test_a_thousand_pools(site, browser):
     """Only lines that changed are touched, and workers are asked for one pool only."""
     pools = [page_site.pool(i, limit=5, requests=0) for i in range(1000)]
@@ -454,6 +510,12 @@ def test_a_thousand_pools(site, browser):
                  hurry=True)
     assert set(browser.run("return [...touched]")) == {"php-shop", "customer-0700"}
     assert all("full" not in query for query in site.asked)
+    tips = browser.run("""
+        return [...document.querySelector('tbody.pool .strip').children].map((cell) => {
+          cell.dispatchEvent(new PointerEvent('pointerover', {bubbles: true}));
+          return cell.title;
+        });""")
+    assert tips == ["busy", "busy", "idle", "idle", "not started"]
     browser.click(".alarms .name")
     browser.wait(lambda: "/usr/lib/customer-0700" in (cell(browser, "customer-0700", ".detail") or ""), "its workers")
     assert {query for query in site.asked if "full" in query} == {"json&full&pool=customer-0700"}

@@ -164,7 +164,7 @@ class Detail {
       number("Timed out", "timed out requests"),
       number("Aborted by clients", "aborted requests"),
       number("Slow", "slow requests"),
-      number("Answered 503 at once", "shed requests"),
+      number("Answered 503 when full", "shed requests"),
       number("Connections", "accepted conn"),
       number("Received", "bytes in", size),
       number("Sent", "bytes out", size),

@@ -91,6 +91,13 @@ class Growth {
     return this.marks.length < 2 ? null : this.marks.at(-1)[1] - this.marks[0][1];
   }
 
+  // The same, where what is known reaches back further than the window (nobody looked for a while):
+  // so much of it as the window is of that time.
+  grownInWindow() {
+    if (this.marks.length < 2) return null;
+    return this.grown() * Math.min(1, this.window / (this.marks.at(-1)[0] - this.marks[0][0]));
+  }
+
   perSecond() {
     const time = this.marks.length < 2 ? 0 : this.marks.at(-1)[0] - this.marks[0][0];
     return time > 0.5 ? this.grown() / time : null;
@@ -128,7 +135,7 @@ class Pool {
     this.failures.put(time, this.number("failed requests"));
     this.rate = this.requests.perSecond() ?? this.number("requests per second");
     this.queue = this.number("listen queue");
-    this.failedLately = this.failures.grown() ?? 0;
+    this.failedLately = this.failures.grownInWindow() ?? 0;
     const second = Math.floor(time);
     this.queueCurve.put(second, this.queue ?? NaN);
     this.rateCurve.put(second, this.lately.perSecond() ?? this.rate ?? NaN);

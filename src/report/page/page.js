@@ -5,22 +5,27 @@ const EVERY = 1000; // milliseconds
 const EVERY_HIDDEN = 15000;
 const EVERY_MOST = 10000;
 const PATIENCE = 10000; // for one answer
-const SILENT = 4; // seconds without an answer that are said …
+const SILENT = 4; // seconds that an answer is waited for until that is said …
 const FAILURES = 2; // … as are so many wrong ones in a row
 const FEW = 400; // workers: so many are asked for with every answer
 
 const here = new URLSearchParams(location.search);
 const only = here.get("pool"); // the page of one pool
+const WORDS = ["json", "html", "openmetrics", "prometheus", "text", "xml", "full", "pool"];
+// What else the address asks for is somebody else's, who may want it in every question.
+const others = new URLSearchParams([...here].filter(([name]) => !WORDS.includes(name))).toString();
+// Not the document's own address, which is none for fetch() when it holds a password.
+const place = location.origin + location.pathname;
 const pools = new Map();
 let full = false; // the workers, too
 let version = "";
-let clock = null; // the server's wall clock and when it said so
+let wall = null; // the server's wall clock; null: it did not say
 let answered = null; // when the last answer came, seconds
 let trouble = ""; // why there is none now
 let failures = 0;
 let paused = false;
 let timer = 0;
-let asking = false;
+let asked = null; // since when an answer is waited for, seconds; null: nobody waits
 let silent = false;
 
 const now = () => performance.now() / 1000;
@@ -47,7 +52,6 @@ const figures = {
   cpu: figure("CPU", null),
   memory: figure("Memory", null),
 };
-const alarms = element("ul", { class: "alarms" });
 const said = element("div", { class: "unseen", "aria-live": "polite", id: "said" }, "");
 const box = element("input", {
   type: "search", id: "filter", placeholder: "pool, state, user, URI …", autocomplete: "off", spellcheck: "false",
@@ -57,10 +61,16 @@ const choice = element("select", { id: "sort" }, element("option", { value: "" }
   ...COLUMNS.flatMap(({ key, title, words }) => words ? [element("option", { value: key }, title + " A\u2013Z")]
     : [element("option", { value: "-" + key }, title + ", most"), element("option", { value: key }, title + ", least")]));
 const table = new Table(remember);
+const alarms = new Alarms(reveal);
 const none = element("p", { class: "empty", hidden: "" }, "");
 
-function link(href, text) {
-  return element("a", { href }, text);
+// A query: what is asked for, of which pool, and what came with the page's own address.
+function query(words, name) {
+  return "?" + [words, ...name === null ? [] : ["pool=" + encodeURIComponent(name)], ...others === "" ? [] : [others]].join("&");
+}
+
+function link(words, text, name = only) {
+  return element("a", { href: query(words, name) }, text);
 }
 
 function legend() {
@@ -69,20 +79,20 @@ function legend() {
 }
 
 function build() {
-  const all = only === null ? [] : [link("?html", "all pools")];
+  const all = only === null ? [] : [link("html", "all pools", null)];
   const app = element("div", { id: "app" },
     element("header", { class: "top" },
       element("h1", {}, "ganger"), version_, ...all, element("span", { class: "gap" }), pulse, pause),
     element("main", {},
       element("section", { class: "figures", "aria-label": "All pools together" },
         ...Object.values(figures).map(({ node }) => node)),
-      alarms, said,
+      alarms.node, said,
       element("div", { class: "tools", role: "search" },
         element("label", { for: "filter" }, "Filter"), box, counted, element("span", { class: "gap" }),
         element("label", { for: "sort", class: "narrow" }, "Sort"), choice),
       table.node, none),
-    element("footer", {}, legend(), element("p", {}, "The same as ", link("?text&full", "text"), ", ",
-      link("?json&full", "JSON"), ", ", link("?openmetrics", "OpenMetrics"), ".")));
+    element("footer", {}, legend(), element("p", {}, "The same as ", link("text&full", "text"), ", ",
+      link("json&full", "JSON"), ", ", link("openmetrics", "OpenMetrics"), ".")));
   choice.classList.add("narrow");
   document.body.prepend(app);
   document.documentElement.classList.add("live");
@@ -121,11 +131,11 @@ function recall() {
 
 class Away extends Error {}
 
-async function ask(query) {
+async function ask(words, name) {
   let answer;
   let text;
   try {
-    answer = await fetch("?" + query, {
+    answer = await fetch(place + query(words, name), {
       cache: "no-store", headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE),
     });
     text = await answer.text();
@@ -144,21 +154,18 @@ async function ask(query) {
   return document_;
 }
 
-const nameOf = (name) => "pool=" + encodeURIComponent(name);
-
 function wantsWorkers() {
   return only !== null || box.value !== "" || (pools.size > 0 && totals("total") <= FEW);
 }
 
 async function askAll() {
   full = wantsWorkers();
-  const query = "json" + (full ? "&full" : "") + (only === null ? "" : "&" + nameOf(only));
-  const all = await ask(query);
+  const all = await ask(full ? "json&full" : "json", only);
   if (all === null && only === null) throw new Away("status 404");
   const details = [];
   if (!full) {
     for (const name of table.opened) {
-      if (pools.has(name)) details.push(await ask("json&full&" + nameOf(name)));
+      if (pools.has(name)) details.push(await ask("json&full", name));
     }
   }
   return [all, details];
@@ -169,6 +176,12 @@ function listOf(all) {
   if (Array.isArray(all.pools)) return all.pools;
   if (typeof all.pool === "string") return [all];
   throw new Away("unreadable answer");
+}
+
+// The page of one pool does not tell what time it is, but since when the pool is.
+function wallOf(pool) {
+  const [start, since] = ["start time", "start since"].map((name) => pool?.number(name) ?? null);
+  return start === null || since === null ? null : start + since;
 }
 
 function take(all, details) {
@@ -195,14 +208,13 @@ function take(all, details) {
   }
   const about = groupOf(all ?? {}, "ganger");
   version = textOf(about, "version") || version;
-  const wall = numberOf(about, "now");
-  clock = wall === null ? { wall: Date.now() / 1000, time } : { wall, time };
+  wall = numberOf(about, "now") ?? wallOf(pools.values().next().value);
 }
 
 async function round() {
-  if (asking) return;
+  if (asked !== null) return;
   clearTimeout(timer);
-  asking = true;
+  asked = now();
   const began = performance.now();
   try {
     const [all, details] = await askAll();
@@ -216,7 +228,7 @@ async function round() {
     trouble = error instanceof Away ? error.message : "this page failed: " + error.message;
     if (!(error instanceof Away)) console.error(error);
   }
-  asking = false;
+  asked = null;
   tick();
   // Pages and answers that are large take their time: at least three quarters of it are the reader's.
   const took = performance.now() - began;
@@ -240,8 +252,9 @@ function totals(name) {
 function draw() {
   const second = Math.floor(now());
   drawFigures(second);
-  drawAlarms();
-  table.draw(pools, second, clock.wall);
+  const news = alarms.draw(pools);
+  if (news !== "") say(said, news);
+  table.draw(pools, second, wall);
   show(table.node, pools.size > 0);
   tell();
   document.getElementById("plain")?.remove();
@@ -277,51 +290,6 @@ function drawFigures(second) {
   f.queue.curve.draw(f.queue.series, second, 4);
 }
 
-const ALARMS = 5; // are shown; of the others only how many
-let alarmed = null; // name → what was wrong with it, at the last answer
-
-function wrongWith(pool) {
-  if (pool.severity < 3) return "";
-  return pool.severity === 3 && pool.shedding ? "shedding" : pool.state;
-}
-
-const alarmLines = new Keyed(alarms, () => {
-  const button = element("button", { type: "button", class: "name" }, "");
-  button.addEventListener("click", () => reveal(button.textContent));
-  return element("li", {}, element("b", { class: "state" }, ""), button, element("span", {}, ""));
-}, (node, { name, what, why }) => {
-  mark(node.children[0], "data-state", what);
-  say(node.children[0], what);
-  say(node.children[1], name);
-  say(node.children[2], why);
-  show(node.children[1], name !== "");
-});
-
-function drawAlarms() {
-  const bad = [...pools.values()].filter((pool) => wrongWith(pool) !== "")
-    .sort((a, b) => b.severity - a.severity || a.order - b.order);
-  const items = bad.slice(0, ALARMS).map((pool) => [pool.name,
-    { name: pool.name, what: wrongWith(pool), why: pool.text("reason") || (pool.shedding ? "full: answers 503" : "") }]);
-  if (bad.length > ALARMS) {
-    items.push(["\n", { name: "", what: "unknown", why: `and ${plural(bad.length - ALARMS, "pool", "pools")} more` }]);
-  }
-  show(alarms, items.length > 0);
-  alarmLines.set(items);
-  const wrong = new Map(bad.map((pool) => [pool.name, wrongWith(pool)]));
-  const news = [];
-  for (const pool of bad) {
-    if (alarmed !== null && alarmed.get(pool.name) !== wrong.get(pool.name)) {
-      news.push(`pool ${pool.name} is ${wrong.get(pool.name)}. ${pool.text("reason")}`);
-    }
-  }
-  for (const name of alarmed === null ? [] : alarmed.keys()) {
-    if (!wrong.has(name)) news.push(`pool ${name} ` + (pools.has(name) ? "is well again." : "is gone."));
-  }
-  alarmed = wrong;
-  if (news.length > 3) news.splice(3, news.length, `and ${news.length - 3} more`);
-  if (news.length > 0) say(said, news.join(" "));
-}
-
 function reveal(name) {
   if (!table.opened.has(name)) table.toggle(name);
   const line = table.lines.get(name);
@@ -343,11 +311,12 @@ function tell() {
   say(none, all === 0 ? only === null ? "No pools." : `There is no pool ${only}.` : "No pool matches the filter.");
 }
 
-// Once a second, whether anything has come or not.
+// Once a second, whether anything has come or not.  How old the numbers are says nothing by itself:
+// large pages are asked for less often, and a browser lets hidden ones sleep.
 function tick() {
   const since = answered === null ? null : now() - answered;
-  const late = document.hidden ? EVERY_HIDDEN / 1000 : 0;
-  const away = !paused && (failures >= FAILURES || since !== null && since > SILENT + late);
+  const late = asked !== null && now() - asked > SILENT || failures > 0 && (since ?? Infinity) > SILENT;
+  const away = !paused && (failures >= FAILURES || late);
   if (away !== silent) {
     silent = away;
     document.documentElement.classList.toggle("away", away);
@@ -362,8 +331,7 @@ function tick() {
     say(pulse, answered === null ? "asking …" : "live");
   }
   mark(pulse, "data-is", away ? "away" : paused ? "paused" : "live");
-  const bad = alarmed === null ? 0 : alarmed.size;
-  const title = (away ? "no answer \u2013 " : bad > 0 ? `(${bad}) ` : "") + "ganger" + (only === null ? "" : " " + only);
+  const title = (away ? "no answer \u2013 " : alarms.count > 0 ? `(${alarms.count}) ` : "") + "ganger" + (only === null ? "" : " " + only);
   if (document.title !== title) document.title = title;
 }
 

@@ -62,7 +62,7 @@ class Line {
     if (cell === this.strip.node || this.strip.node.getAttribute("data-form") === "bar") return;
     const index = [...this.strip.node.children].indexOf(cell);
     const worker = this.pool.workers?.[index];
-    cell.title = worker === undefined ? cell.className.replace("worker ", "") : workerInWords(worker);
+    cell.title = worker === undefined ? WORKER_WORDS[cell.className.replace("worker ", "")] : workerInWords(worker);
   }
 
   draw() {
