@@ -386,6 +386,11 @@ def test_prometheus_scrapes(lively):
                      if r["state"] != "inactive"}
             return "GangerPoolFailing" in names and "GangerDoesNotAnswer" not in names
         daemon.wait_for(noticed, timeout=60, what="the failing pool is noticed")
+        # What answers the scrape is busy with it, and that is nobody's trouble.
+        assert prometheus.value('ganger_idle_workers{pool="status"}') == 0
+        spare, = [r for r in prometheus.get("/api/v1/rules")["groups"][0]["rules"]
+                  if r["name"] == "GangerNoSpareWorker"]
+        assert "status" not in {a["labels"]["pool"] for a in spare["alerts"]}
     finally:
         prometheus.stop()
         nginx.stop()
@@ -431,6 +436,35 @@ def test_alert_rules_name_what_there_is(lively):
         labels = check_expression(rule["expr"], known)
         for label in re.findall(r"\$labels\.(\w+)", json.dumps(rule)):
             assert label in labels, f"{label} in {rule['alert']}"
+
+
+def test_alerts_are_raised_for_what_they_say(tmp_path):
+    """By promtool, with made-up numbers of half an hour: {alert: whom it is about}."""
+    series = {'up{job="ganger",instance="here"}': "1x30", 'up{job="ganger",instance="gone"}': "0x30",
+              'ganger_build_info{instance="here"}': "1x30"}
+    for pool, kind, workers in (("web", "cgi", 4), ("busy", "cgi", 2), ("status", "status", 1), ("go", "fastcgi", 2)):
+        who = f'{{instance="here",pool="{pool}"}}'
+        series[f'ganger_pool_info{{instance="here",pool="{pool}",kind="{kind}"}}'] = "1x30"
+        series["ganger_workers" + who] = series["ganger_max_children" + who] = f"{workers}x30"
+        series["ganger_idle_workers" + who] = "1x30" if pool == "web" else "0x30"
+        series["ganger_opaque_workers" + who] = "2x30" if pool == "go" else "0x30"
+    died = 'ganger_exit_signals_total{instance="here",pool="%s",signal="%s"}'
+    series |= {died % ("web", "SIGSEGV"): "_x24 1x5",  # the first one ever
+               died % ("busy", "SIGABRT"): "3x24 4x5", died % ("go", "SIGSEGV"): "7x30",
+               died % ("web", "SIGTERM"): "1x24 2x5"}
+    wanted = {"GangerDoesNotAnswer": {("gone", "")}, "GangerNoSpareWorker": {("here", "busy")},
+              "GangerWorkersCrash": {("here", "web"), ("here", "busy")}}
+    file = tmp_path / "test.yml"
+    file.write_text(json.dumps({"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": [
+        {"interval": "1m", "input_series": [{"series": name, "values": text} for name, text in series.items()],
+         "promql_expr_test": [{"expr": "count by (alertname, instance, pool) (ALERTS{alertstate=\"firing\"})",
+                               "eval_time": "27m",
+                               "exp_samples": [
+                                   {"labels": "{" + ",".join(f'{k}="{v}"' for k, v in
+                                                             zip(("alertname", "instance", "pool"), (name, *who)) if v)
+                                    + "}", "value": 1} for name, all_of_it in wanted.items() for who in all_of_it]}]}]}))
+    run = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_dashboard_names_what_there_is(lively):
