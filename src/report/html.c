@@ -10,6 +10,7 @@
 
 #include "report/html.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/clock.h"
@@ -140,7 +141,7 @@ static int put_pools(const struct report *r, struct bytes *out)
     return rc < 0 ? rc : html_put(out, "</table>\n");
 }
 
-static int put_head(struct bytes *out)
+static int put_head(struct bytes *out, bool full)
 {
     int rc = html_put(
         out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -150,22 +151,38 @@ static int put_head(struct bytes *out)
              "<meta name=\"robots\" content=\"noindex\">\n"
              "<link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/"
              "2000/svg' viewBox='0 0 16 16'%3E%3Cpath fill='%233b6fb6' d='M1 9h3v6H1zM6 "
-             "5h3v10H6zM11 1h3v14h-3z'/%3E%3C/svg%3E\">\n"
-             "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\n<style>");
+             "5h3v10H6zM11 1h3v14h-3z'/%3E%3C/svg%3E\">\n");
+    /* In full there are things to be opened, which a reload would close again. */
+    if (rc == 0 && !full)
+        rc = html_put(out, "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\n");
+    if (rc == 0)
+        rc = html_put(out, "<style>");
     if (rc == 0)
         rc = bytes_append(out, assets_style, assets_style_length);
     return rc < 0 ? rc : html_put(out, "</style>\n</head>\n<body>\n");
 }
 
-int report_html(const struct report *r, bool full, struct bytes *out)
+/* The way to the other page of the same pools. */
+static int put_link(struct bytes *out, const char *words, const char *pool, const char *text)
 {
-    int rc = put_head(out);
+    int rc = bytes_printf(out, "<p><a href=\"?%s", words);
+    if (rc == 0 && pool != NULL && *pool != '\0')
+        rc = html_put(out, "&amp;pool=");
+    for (; rc == 0 && pool != NULL && *pool != '\0'; pool++)
+        rc = bytes_printf(out, isalnum((unsigned char)*pool) ? "%c" : "%%%02X",
+                          (unsigned char)*pool);
+    return rc < 0 ? rc : bytes_printf(out, "\">%s</a></p>\n", text);
+}
+
+int report_html(const struct report *r, bool full, const char *pool, struct bytes *out)
+{
+    int rc = put_head(out, full);
     if (rc == 0)
         rc = html_put(out,
                       "<main id=\"plain\">\n<h1>ganger <small>" GANGER_VERSION "</small></h1>\n");
     if (rc == 0)
-        rc = html_put(out, full ? "<p><a href=\"?html\">the pools alone</a></p>\n"
-                                : "<p><a href=\"?html&amp;full\">with every worker</a></p>\n");
+        rc = full ? put_link(out, "html", pool, "the pools alone")
+                  : put_link(out, "html&amp;full", pool, "with every worker");
     if (rc == 0)
         rc = put_pools(r, out);
     for (size_t i = 0; full && rc == 0 && i < report_count(r); i++)

@@ -124,7 +124,7 @@ int report_render(const struct report *r, const struct report_query *query, stru
     case REPORT_JSON:
         return report_json(r, query->full, query->has_pool, out);
     case REPORT_HTML:
-        return report_html(r, query->full, out);
+        return report_html(r, query->full, query->pool, out);
     case REPORT_OPENMETRICS:
     case REPORT_PROMETHEUS:
         return report_openmetrics(r, query->full, query->format == REPORT_PROMETHEUS, out);

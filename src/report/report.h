@@ -51,14 +51,15 @@ struct report_query {
     uint64_t queue, idle;
 };
 
-/* "json&full&pool=NAME" in any order (and html, openmetrics, prometheus, text for json), each also as "json=…"; %XX and '+' are decoded in NAME.
- * "queue=N" and "idle=N" too; an N that is no number is as if it were not
- * there.  Unknown words are ignored, as PHP-FPM does.  `query` may be NULL.  Never fails. */
+/* "json&full&pool=NAME" in any order (and html, openmetrics, prometheus, text for json), each also as
+ * "json=…"; %XX and '+' are decoded in NAME.  "queue=N" and "idle=N" too; an N that is no number is as
+ * if it were not there.  Unknown words are ignored, as PHP-FPM does.  `query` may be NULL.  Never
+ * fails. */
 void report_query_parse(struct report_query *ret, const char *query);
 /*
  * The format that an Accept field wants (RFC 9110 section 12.5.1), unless the query chose one: of
  * those that are named in it, the one of the highest weight, and of equal ones the first: text/html,
- * application/json, application/openmetrics-text, text/plain with version=0.0.4; text/plain as such
+ * application/json, application/openmetrics-text, text/plain with a version; text/plain as such
  * and anything else is text.  `accept` may be NULL.
  */
 void report_accept(struct report_query *q, const char *accept);
@@ -101,9 +102,9 @@ int report_json(const struct report *r, bool full, bool single, struct bytes *ou
 /* Append metrics of every pool, and of every worker when `full`; `old`: as text format 0.0.4.  As
  * above. */
 int report_openmetrics(const struct report *r, bool full, bool old, struct bytes *out);
-/* Append the page for a browser: the same rows, every byte of a board's escaped.  0, -ENOBUFS,
- * -ENOMEM. */
-int report_html(const struct report *r, bool full, struct bytes *out);
+/* Append the page for a browser: the same rows, every byte of a board's escaped.  `pool`: what the
+ * page was asked for alone, any text; NULL or "": all.  0, -ENOBUFS, -ENOMEM. */
+int report_html(const struct report *r, bool full, const char *pool, struct bytes *out);
 /* What the answer with that page needs besides its Content-Type: header lines, each with its CR LF; its
  * Content-Security-Policy has the browser run and show what is in the page, and nothing else. */
 const char *report_html_headers(void);

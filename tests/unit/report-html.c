@@ -22,7 +22,7 @@ static char *page(struct report *r, bool full)
 {
     struct bytes out;
     bytes_init(&out, 8 << 20);
-    assert_int_equal(report_html(r, full, &out), 0);
+    assert_int_equal(report_html(r, full, NULL, &out), 0);
     char *text = strdup(bytes_string(&out));
     assert_non_null(text);
     assert_int_equal(strlen(text), bytes_held(&out));
@@ -221,6 +221,32 @@ static void test_document(void **state)
     free(text);
 }
 
+/* Each of the two pages leads to the other one of the same pools, and the one in which things can be
+ * opened stays as it is. */
+static void test_the_other_page(void **state)
+{
+    (void)state;
+    static const struct {
+        bool full;
+        const char *pool, *link;
+    } pages[] = {
+        {false, NULL, "<a href=\"?html&amp;full\">with every worker</a>"},
+        {true, "", "<a href=\"?html\">the pools alone</a>"},
+        {false, "git", "<a href=\"?html&amp;full&amp;pool=git\">with"},
+        {true, "a b\"&>\xff", "<a href=\"?html&amp;pool=a%20b%22%26%3E%FF\">the"},
+    };
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        struct report *r = sample_report(sample_honest(), "git");
+        struct bytes out;
+        bytes_init(&out, 8 << 20);
+        assert_int_equal(report_html(r, pages[i].full, pages[i].pool, &out), 0);
+        assert_non_null(strstr(bytes_string(&out), pages[i].link));
+        assert_int_equal(strstr(bytes_string(&out), "http-equiv") != NULL, !pages[i].full);
+        bytes_clear(&out);
+        report_free(r);
+    }
+}
+
 static void test_headers(void **state)
 {
     (void)state;
@@ -244,7 +270,7 @@ static void test_too_large_is_told(void **state)
         struct report *r = sample_report(sample_honest(), "git");
         struct bytes out;
         bytes_init(&out, maximum);
-        assert_int_equal(report_html(r, true, &out), -ENOBUFS);
+        assert_int_equal(report_html(r, true, NULL, &out), -ENOBUFS);
         bytes_clear(&out);
         report_free(r);
     }
@@ -253,15 +279,11 @@ static void test_too_large_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_escape),
-        cmocka_unit_test(test_evil_strings_are_text),
-        cmocka_unit_test(test_attributes_hold),
-        cmocka_unit_test(test_hostile_board),
-        cmocka_unit_test(test_nesting),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_document),
-        cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_too_large_is_told),
+        cmocka_unit_test(test_escape),          cmocka_unit_test(test_evil_strings_are_text),
+        cmocka_unit_test(test_attributes_hold), cmocka_unit_test(test_hostile_board),
+        cmocka_unit_test(test_nesting),         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_document),        cmocka_unit_test(test_the_other_page),
+        cmocka_unit_test(test_headers),         cmocka_unit_test(test_too_large_is_told),
     };
     return cmocka_run_group_tests_name("report-html", tests, NULL, NULL);
 }
