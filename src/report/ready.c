@@ -9,7 +9,8 @@
 
 struct verdict {
     const char *word;
-    uint64_t number, limit; /* "word: number of limit", when there is a limit */
+    const char *bound; /* NULL: the pool's own reason is told; else a number, and what it may be */
+    uint64_t number, limit;
 };
 
 static bool serves(const struct field_pool *p, const struct report_query *q, struct verdict *why)
@@ -23,13 +24,15 @@ static bool serves(const struct field_pool *p, const struct report_query *q, str
     if (s->card.total == 0 && strcmp(p->pm, "ondemand") != 0)
         return false;
     why->word = "connections that wait";
+    why->bound = "at most ";
     why->number = s->card.listen_queue;
     why->limit = q->queue;
     if (q->has_queue && s->card.listen_queue > q->queue)
         return false;
     why->word = "workers that are idle or may be started";
+    why->bound = "at least ";
     uint64_t more = s->card.max_children > s->card.total ? s->card.max_children - s->card.total : 0;
-    why->number = s->idle + more;
+    why->number = s->idle + s->opaque + more; /* nobody knows that an opaque one is not idle */
     why->limit = q->idle;
     return !q->has_idle || why->number >= q->idle;
 }
@@ -47,10 +50,11 @@ static void tell(struct pen *p, const struct field_pool *pool, const struct verd
     pen_text(p, text);
     pen_text(p, ": ");
     pen_text(p, why->word);
-    if (why->limit != 0 || why->number != 0) {
+    if (why->bound != NULL) {
         pen_text(p, ": ");
         pen_number(p, why->number);
-        pen_text(p, ", the limit is ");
+        pen_text(p, ", asked for: ");
+        pen_text(p, why->bound);
         pen_number(p, why->limit);
     } else if (field_text(reason, pool->homes, text, sizeof text) > 0) {
         pen_text(p, ": ");

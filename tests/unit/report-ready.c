@@ -29,12 +29,12 @@ static const struct row rows[] = {
     {BOARD_POOL_STOPPED, 0, 4, 0, 1, 1, "static", "pool=git", "git: stopped\n"},
     {BOARD_POOL_RUNNING, 4, 4, 99, 0, 0, "static", "queue=99", NULL},
     {BOARD_POOL_RUNNING, 4, 4, 99, 0, 0, "static", "queue=98",
-     "git: connections that wait: 99, the limit is 98\n"},
+     "git: connections that wait: 99, asked for: at most 98\n"},
     {BOARD_POOL_RUNNING, 4, 4, 1, 0, 0, "static", "queue=0",
-     "git: connections that wait: 1, the limit is 0\n"},
+     "git: connections that wait: 1, asked for: at most 0\n"},
     {BOARD_POOL_RUNNING, 3, 4, 0, 1, 0, "dynamic", "idle=2", NULL},
     {BOARD_POOL_RUNNING, 4, 4, 0, 1, 0, "dynamic", "idle=2",
-     "git: workers that are idle or may be started: 1, the limit is 2\n"},
+     "git: workers that are idle or may be started: 1, asked for: at least 2\n"},
     {BOARD_POOL_RUNNING, 4, 4, 9, 0, 0, "static", "queue=x&idle=-1&idle=", NULL},
     {BOARD_POOL_RUNNING, 4, 4, 9, 0, 0, "static", "queue=1&queue=", NULL},
 };
@@ -69,6 +69,27 @@ static void test_rows(void **state)
     }
 }
 
+/* A worker of which nobody knows whether it is idle does not make the machine one that is full. */
+static void test_opaque_workers(void **state)
+{
+    (void)state;
+    struct board_snapshot s = sample_honest();
+    struct report_query q;
+    struct bytes out;
+    bool ready = false;
+    s.card.state = BOARD_POOL_RUNNING;
+    s.card.total = s.card.max_children = s.opaque = 2;
+    s.idle = s.busy = 0;
+    struct report *r = sample_report(s, "git");
+    report_query_parse(&q, "idle=2");
+    bytes_init(&out, 4096);
+    assert_int_equal(report_ready(r, &q, &ready, &out), 0);
+    assert_string_equal(bytes_string(&out), "ready\n");
+    assert_true(ready);
+    bytes_clear(&out);
+    report_free(r);
+}
+
 static void test_every_pool_that_is_not_is_named(void **state)
 {
     (void)state;
@@ -94,6 +115,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_opaque_workers),
         cmocka_unit_test(test_every_pool_that_is_not_is_named),
     };
     return cmocka_run_group_tests_name("report-ready", tests, NULL, NULL);
