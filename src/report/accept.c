@@ -35,9 +35,10 @@ static bool word_is(const char *text, size_t length, const char *want)
 
 /* What a parameter of a range says, up to ';' or the range's end. */
 struct range {
-    const char *type, *version;
-    size_t type_length, version_length;
+    const char *type;
+    size_t type_length;
     unsigned weight;
+    bool versioned;
 };
 
 /* Read one range; where the next one begins, or the end. */
@@ -54,12 +55,10 @@ static const char *read_range(struct range *ret, const char *at)
         bool quoted = *value == '"';
         value += quoted;
         size_t length = strcspn(value, quoted ? "\"" : BLANKS ",;");
-        if (word_is(at, name, "q")) {
+        if (word_is(at, name, "q"))
             ret->weight = weight_of(value, length);
-        } else if (word_is(at, name, "version")) {
-            ret->version = value;
-            ret->version_length = length;
-        }
+        else if (word_is(at, name, "version"))
+            ret->versioned = true;
         at = value + length;
         at = skip(at + (quoted && *at == '"'));
     }
@@ -77,7 +76,7 @@ static bool format_of(const struct range *range, enum report_format *ret)
         *ret = REPORT_OPENMETRICS;
     else if (!word_is(range->type, range->type_length, "text/plain"))
         return false;
-    else if (range->version != NULL && word_is(range->version, range->version_length, "0.0.4"))
+    else if (range->versioned) /* 0.0.4; who prefers a later one reads that, too */
         *ret = REPORT_PROMETHEUS;
     else
         *ret = REPORT_TEXT;

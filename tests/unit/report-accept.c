@@ -29,6 +29,8 @@ static const struct {
     {"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
      "text/plain;version=0.0.4;escaping=allow-utf-8;q=0.6",
      REPORT_PROMETHEUS},
+    {"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.2",
+     REPORT_PROMETHEUS},
     {"text/html;q=0.4,application/json;q=0.5", REPORT_JSON},
     {"text/html;q=0,*/*", REPORT_TEXT},
     {"text/html;q=0.001", REPORT_HTML},
