@@ -12,6 +12,9 @@
 #include <string.h>
 #include "base/clock.h"
 
+/* When a pool is not measured for so long, there is nothing of it to be measured. */
+#define MEASURED_AGAIN (6 * CLOCK_SEC)
+
 void top_model_init(struct top_model *m)
 {
     memset(m, 0, sizeof *m);
@@ -94,30 +97,54 @@ static uint64_t memory_of(uint64_t proportional, uint64_t resident)
     return proportional > 0 ? proportional : resident;
 }
 
-static double cpu_of(const struct summary_pool *p)
-{
-    return p->process_cpu > 0 ? p->process_cpu : p->cpu;
-}
-
 static uint64_t bad_of(const struct summary_pool *p)
 {
     return p->failed + p->timed_out + p->shed;
 }
 
-static void reckon_pool(struct top_row *row, const struct summary_pool *b, double seconds)
+/*
+ * Between two measurements, which come every other second while somebody looks; the first one that is
+ * seen may be from when somebody looked last, hours ago.  So ganger's own stamps count where they
+ * are farther apart than the moments at which they were seen, and those, being finer, elsewhere.
+ */
+static void reckon_processes(struct top_row *row, const struct top_row *before, uint64_t now)
+{
+    const struct summary_pool *p = row->pool;
+    row->mark = (struct top_mark){.used = p->process_cpu, .stamp = p->measured, .at = now};
+    if (before == NULL || before->mark.stamp == 0)
+        return;
+    const struct top_mark *last = &before->mark;
+    uint64_t seen = now - last->at;
+    if (seen == 0 || (last->stamp == p->measured && seen < MEASURED_AGAIN)) {
+        row->mark = *last;
+        row->cpu = before->cpu;
+        return;
+    }
+    double seconds = (double)seen / (double)CLOCK_SEC;
+    double told = p->measured > last->stamp ? (double)(p->measured - last->stamp) : 0;
+    if (told > seconds + 2) /* they are whole seconds */
+        seconds = told;
+    row->cpu = grown(p->process_cpu, last->used) / seconds * 100;
+}
+
+/* `before` is the row of the same pool in the sample before, or NULL. */
+static void reckon_pool(struct top_row *row, const struct top_row *before, double seconds,
+                        uint64_t now)
 {
     static const struct summary_pool fresh;
     const struct summary_pool *p = row->pool;
     row->memory = memory_of(p->proportional, p->resident);
     row->rate = p->rate;
-    if (b == NULL || seconds <= 0)
+    if (p->measured > 0)
+        reckon_processes(row, before, now);
+    if (before == NULL || seconds <= 0)
         return;
-    if (p->start != b->start)
-        b = &fresh;
+    const struct summary_pool *b = p->start == before->pool->start ? before->pool : &fresh;
     double requests = grown((double)p->requests, (double)b->requests);
     row->rate = requests / seconds;
     row->bad = grown((double)bad_of(p), (double)bad_of(b)) / seconds;
-    row->cpu = grown(cpu_of(p), cpu_of(b)) / seconds * 100;
+    if (p->measured == 0)
+        row->cpu = grown(p->cpu, b->cpu) / seconds * 100;
     row->latency = requests > 0 ? grown(p->request_time, b->request_time) / requests : 0;
 }
 
@@ -135,7 +162,8 @@ static void reckon_worker(struct top_row *row, const struct summary_worker *b, d
     row->bad = grown((double)w->failed, (double)b->failed) / seconds;
 }
 
-static void reckon(struct top_model *m)
+/* `rows` and `self` are of the sample before. */
+static void reckon(struct top_model *m, const struct top_row *rows, const struct top_row *self)
 {
     double seconds =
         m->now_at > m->before_at ? (double)(m->now_at - m->before_at) / (double)CLOCK_SEC : 0;
@@ -149,13 +177,14 @@ static void reckon(struct top_model *m)
             row->worker = &row->pool->workers[i];
             reckon_worker(row, worker_before(&m->before, i, row->worker), seconds);
         } else {
-            reckon_pool(row, pool_before(&m->before, i, row->pool, &index), seconds);
+            const struct summary_pool *b = pool_before(&m->before, i, row->pool, &index);
+            reckon_pool(row, b == NULL ? NULL : &rows[b - m->before.pools], seconds, m->now_at);
         }
     }
     memset(&m->self, 0, sizeof m->self);
     if (m->workers && m->now.count > 0) {
         m->self.pool = &m->now.pools[0];
-        reckon_pool(&m->self, m->before.count > 0 ? &m->before.pools[0] : NULL, seconds);
+        reckon_pool(&m->self, m->before.count > 0 ? self : NULL, seconds, m->now_at);
     }
     free(index.pools);
 }
@@ -202,6 +231,8 @@ int top_model_feed(struct top_model *m, struct summary *sample, bool workers, ui
     size_t count =
         workers ? (sample->count > 0 ? sample->pools[0].worker_count : 0) : sample->count;
     struct top_row *rows = calloc(count > 0 ? count : 1, sizeof *rows);
+    struct top_row *old = m->rows;
+    const struct top_row old_self = m->self;
     if (rows == NULL)
         return -ENOMEM;
     summary_clear(&m->before);
@@ -219,10 +250,10 @@ int top_model_feed(struct top_model *m, struct summary *sample, bool workers, ui
     m->now_at = at;
     m->workers = workers;
     m->any = true;
-    free(m->rows);
     m->rows = rows;
     m->count = count;
-    reckon(m);
+    reckon(m, old, &old_self);
+    free(old);
     add_up(m);
     return 0;
 }

@@ -12,6 +12,13 @@
 #include <stdint.h>
 #include "report/summary.h"
 
+/* Processor time, and when that was known: it is measured now and then, not for every sample. */
+struct top_mark {
+    double used;    /* seconds */
+    uint64_t stamp; /* ganger's: wall clock seconds */
+    uint64_t at;    /* ours, when it was seen first */
+};
+
 struct top_row {
     const struct summary_pool *pool;
     const struct summary_worker *worker; /* NULL in a list of pools */
@@ -21,6 +28,7 @@ struct top_row {
     double latency;                      /* mean seconds of the requests between the samples */
     double cpu;                          /* percent of one processor */
     uint64_t memory;                     /* bytes: proportional where it is known, else resident */
+    struct top_mark mark;                /* of a pool whose processes are measured */
 };
 
 struct top_totals {

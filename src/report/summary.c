@@ -64,6 +64,7 @@ static const struct field pool_fields[] = {
     POOL("shedding", FIELD_WHOLE, shedding),
     POOL("memory resident", FIELD_WHOLE, resident),
     POOL("memory proportional", FIELD_WHOLE, proportional),
+    POOL("measured", FIELD_WHOLE, measured),
     POOL("requests per second", FIELD_NUMBER, rate),
     POOL("cpu seconds", FIELD_NUMBER, cpu),
     POOL("process cpu seconds", FIELD_NUMBER, process_cpu),

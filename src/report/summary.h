@@ -39,10 +39,11 @@ struct summary_pool {
     uint64_t limit_reached; /* times */
     uint64_t shedding;
     uint64_t resident, proportional; /* bytes */
-    double rate;                     /* requests per second, by ganger's own reckoning */
-    double cpu;                      /* seconds, of programs */
-    double process_cpu;              /* seconds, of all processes */
-    double request_time;             /* seconds, sum */
+    uint64_t measured;   /* wall clock seconds, when these and process_cpu were; 0: never */
+    double rate;         /* requests per second, by ganger's own reckoning */
+    double cpu;          /* seconds, of programs */
+    double process_cpu;  /* seconds, of all processes */
+    double request_time; /* seconds, sum */
     struct summary_worker *workers;
     size_t worker_count; /* 0 unless the page was full */
 };

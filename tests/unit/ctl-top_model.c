@@ -42,7 +42,7 @@ static void test_rates(void **state)
     feed(&m,
          POOLS(A("\"requests\":110,\"requests per second\":7.5,\"request seconds\":15,"
                  "\"failed requests\":2,\"shed requests\":3,\"timed out requests\":1,"
-                 "\"process cpu seconds\":1")),
+                 "\"cpu seconds\":1")),
          false, 52);
     assert_true(close_to(m.rows[0].rate, 5));
     assert_true(close_to(m.rows[0].latency, 0.5));
@@ -54,6 +54,56 @@ static void test_rates(void **state)
     /* Two samples at one moment divide by nothing. */
     feed(&m, POOLS(A("\"requests\":120")), false, 53);
     assert_true(close_to(m.rows[0].rate, 0));
+    top_model_clear(&m);
+}
+
+#define CPU(measured, used)                                                                        \
+    A("\"cpu seconds\":3,\"measured\":" measured ",\"process cpu seconds\":" used)
+
+/* It is measured every other second, and not while nobody looks. */
+static void test_processor_time(void **state)
+{
+    (void)state;
+    struct top_model m;
+    static const struct {
+        double at;
+        const char *sample;
+        double want;
+    } samples[] = {
+        {1, POOLS(CPU("0", "0")), 0},
+        {2, POOLS(CPU("1000", "700")), 0}, /* for the first time: all that it used since it began */
+        {3, POOLS(CPU("1000", "700")), 0},
+        {4, POOLS(CPU("1002", "701")), 50},
+        {5, POOLS(CPU("1002", "701")), 50},    /* not measured again: as it was */
+        {6, POOLS(CPU("1005", "703")), 100},   /* whole seconds are too coarse */
+        {7, POOLS(CPU("1005", "703.1")), 100}, /* of a worker that has ended: at the next */
+        {8, POOLS(CPU("1007", "704")), 50},
+        {13, POOLS(CPU("1007", "704")), 50},
+        {14, POOLS(CPU("1007", "704")), 0}, /* there is nobody to be measured */
+        {15, POOLS(CPU("1008", "704")), 0},
+        /* Nobody looked: the last measurement's figure, and then all that was used meanwhile. */
+        {3615, POOLS(CPU("1010", "705")), 1 / 3600. * 100},
+        {3616, POOLS(CPU("4610", "2505")), 50},
+        {3618, POOLS(CPU("4612", "2505")), 0},
+        {3619,
+         POOLS("{\"pool\":\"a\",\"start time\":200,\"measured\":4613,\"process cpu seconds\":1}"),
+         100},
+        {3620, POOLS(CPU("7", "9")), 800}, /* a clock that was set back */
+        {3620, POOLS(CPU("9", "10")), 800},
+    };
+    top_model_init(&m);
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        feed(&m, samples[i].sample, false, samples[i].at);
+        if (!close_to(m.rows[0].cpu, samples[i].want))
+            fail_msg("sample %zu: %f %%, not %f", i, m.rows[0].cpu, samples[i].want);
+    }
+    top_model_clear(&m);
+    /* Of the pool that is looked into, too. */
+    feed(&m, "{\"pool\":\"a\",\"measured\":5,\"process cpu seconds\":50,\"processes\":[]}", true,
+         1);
+    feed(&m, "{\"pool\":\"a\",\"measured\":7,\"process cpu seconds\":51,\"processes\":[]}", true,
+         3);
+    assert_true(close_to(m.self.cpu, 50));
     top_model_clear(&m);
 }
 
@@ -199,12 +249,10 @@ static void test_many(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rates),
-                                       cmocka_unit_test(test_resets),
-                                       cmocka_unit_test(test_others_in_the_list),
-                                       cmocka_unit_test(test_totals),
-                                       cmocka_unit_test(test_workers),
-                                       cmocka_unit_test(test_matches),
-                                       cmocka_unit_test(test_many)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rates),   cmocka_unit_test(test_processor_time),
+        cmocka_unit_test(test_resets),  cmocka_unit_test(test_others_in_the_list),
+        cmocka_unit_test(test_totals),  cmocka_unit_test(test_workers),
+        cmocka_unit_test(test_matches), cmocka_unit_test(test_many)};
     return cmocka_run_group_tests_name("ctl-top_model", tests, NULL, NULL);
 }
