@@ -8,7 +8,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
-#include "base/descriptor.h"
+#include "base/clock.h"
+
+/* Ctrl-C twice in a row is once; who asks again after this is held up. */
+#define PATIENCE (3 * CLOCK_SEC)
 
 static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 static const int others[] = {SIGWINCH, SIGTSTP, SIGCONT};
@@ -16,15 +19,20 @@ static const int others[] = {SIGWINCH, SIGTSTP, SIGCONT};
 
 static volatile sig_atomic_t noted[NSIG];
 static volatile sig_atomic_t asked_to_end;
+static uint64_t asked_at; /* the handler's alone, which no other signal interrupts */
 static int pipe_ends[2] = {-1, -1};
 
 static void on_signal(int number)
 {
     int saved = errno;
     if (number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT) {
-        if (asked_to_end != 0)
+        uint64_t now = clock_monotonic();
+        if (asked_to_end == 0) {
+            asked_to_end = number;
+            asked_at = now;
+        } else if (now - asked_at >= PATIENCE) {
             _exit(128 + number);
-        asked_to_end = number;
+        }
     } else {
         noted[number] = 1;
     }
@@ -36,7 +44,7 @@ static void install(int number, void (*handler)(int))
 {
     struct sigaction old;
     struct sigaction new = {.sa_handler = handler};
-    sigemptyset(&new.sa_mask);
+    sigfillset(&new.sa_mask);
     if (sigaction(number, NULL, &old) == 0 && old.sa_handler == SIG_IGN && handler == on_signal)
         return; /* nohup, or a shell without job control */
     (void)sigaction(number, &new, NULL);

@@ -5,8 +5,8 @@
 /*
  * Signals for a command that stays and that has changed the terminal: they are noted, a descriptor
  * becomes readable, and the command's own loop does what they ask for.  Who sends INT, TERM, HUP or QUIT
- * again before the loop has looked (a terminal that takes no output holds it up) ends the
- * process at once.
+ * again three seconds later, and the process is still there (a terminal that takes no output holds
+ * it up), ends it at once; before that the terminal would be left as it is.
  */
 
 #include <stdbool.h>

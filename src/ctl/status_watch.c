@@ -51,7 +51,12 @@ static void put_string(struct watch *w, const char *text)
     bytes_clear(&b);
 }
 
-/* ---- in place ---- */
+/*
+ * ---- in place ----
+ *
+ * A line is cleared before it is written: when it fills the terminal, many still have the cursor on its
+ * last cell, and what clears the rest of the line takes that cell, too.
+ */
 
 static void put_title(struct watch *w, const struct table_style *style, struct bytes *out)
 {
@@ -63,13 +68,13 @@ static void put_title(struct watch *w, const struct table_style *style, struct b
     snprintf(text, sizeof text, "Every %s  %s", number_format_duration(every, w->o->watch),
              clock_format_log(stamp, clock_wall()));
     cells_cut(line, text, style->width, style->ascii);
-    (void)bytes_printf(out, "\033[H%s\033[K\r\n", line);
+    (void)bytes_printf(out, "\033[H\033[K%s\r\n\033[K", line);
     text[0] = '\0';
     if (w->away.number != 0)
         snprintf(text, sizeof text, "No answer for %s, trying again: %s",
                  figures_age(silent, (clock_monotonic() - w->answered) / CLOCK_SEC), w->away.text);
     cells_cut(line, text, style->width, style->ascii);
-    (void)bytes_printf(out, "%s%s%s\033[K", style->colour ? "\033[31m" : "", line,
+    (void)bytes_printf(out, "%s%s%s", style->colour ? "\033[31m" : "", line,
                        style->colour ? "\033[0m" : "");
 }
 
@@ -94,14 +99,14 @@ static int put_body(const struct bytes *table, unsigned room, unsigned width, st
     size_t shown = count <= room ? count : room > 0 ? room - 1 : 0;
     for (size_t i = 0; rc == 0 && i < shown; i++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
-        rc = bytes_printf(out, "\r\n%.*s\033[K", (int)(newline - at), at);
+        rc = bytes_printf(out, "\r\n\033[K%.*s", (int)(newline - at), at);
         at = newline + 1;
     }
     if (rc == 0 && shown < count && room > 0) {
         snprintf(text, sizeof text, "%zu more lines; `gangerctl top` scrolls", count - shown);
-        rc = bytes_printf(out, "\r\n%.*s\033[K", (int)width, text);
+        rc = bytes_printf(out, "\r\n\033[K%.*s", (int)width, text);
     }
-    return rc < 0 ? rc : bytes_printf(out, "\033[J");
+    return rc < 0 || count >= room ? rc : bytes_printf(out, "\r\n\033[J");
 }
 
 static void draw(struct watch *w)
@@ -196,7 +201,11 @@ static int take_signals(struct watch *w)
     if (seen.stop) {
         put_string(w, w->screen ? LEAVE : "");
         interrupts_stop();
-        (void)interrupts_take();
+        int end = interrupts_take().end; /* `kill %1` */
+        if (end != 0) {
+            w->screen = false; /* it has been left */
+            return end;
+        }
     }
     if (w->screen && (seen.stop || seen.resume))
         put_string(w, ENTER);

@@ -70,8 +70,9 @@ static int refuse(struct top *t, struct error *err)
     char name[256];
     unsigned status = sampler_status(t->sampler);
     if (status == 404 && t->view.workers)
-        return error_set(err, ENOENT, "there is no pool \"%s\" any more",
-                         text_escape_fixed(name, sizeof name, t->view.pool, strlen(t->view.pool)));
+        return error_set(err, ENOENT, "there is no pool \"%s\"%s",
+                         text_escape_fixed(name, sizeof name, t->view.pool, strlen(t->view.pool)),
+                         t->workers.any ? " any more" : "");
     return error_set(err, EPROTO, "%s answered with Status %u", sampler_path(t->sampler), status);
 }
 
@@ -144,7 +145,10 @@ static void take_signals(struct top *t)
     if (seen.stop) {
         top_screen_leave();
         interrupts_stop();
-        (void)interrupts_take(); /* the SIGCONT that ended it */
+        /* The SIGCONT that ended it, and what may have come with it: `kill %1`. */
+        t->ended = interrupts_take().end;
+        if (t->ended != 0)
+            return;
         top_screen_return();
     } else if (seen.resume) {
         top_screen_return(); /* after a SIGSTOP the shell has had the terminal */

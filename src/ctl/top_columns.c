@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two tables, and what their columns mean. */
+/* The two tables, and what their columns mean.  N, P, M and T are the letters of top(1). */
 
 #include "ctl/top_columns.h"
 
@@ -19,28 +19,28 @@ static const struct top_column pool_columns[] = {
     {"REQ/S", "requests answered in a second", 'R', false, false, {5, 6, 4}},
     {"ERR/S", "failed, timed out, or turned away", 'E', false, false, {5, 6, 7}},
     {"TIME", "mean of the requests just answered", 'T', false, false, {6, 6, 8}},
-    {"CPU%", "of one processor", 'C', false, false, {5, 5, 9}},
+    {"CPU%", "of one processor", 'P', false, false, {5, 5, 9}},
     {"MEM", "memory of all its processes", 'M', false, false, {5, 6, 10}},
     {"REQUESTS", "answered since it started", 'A', false, false, {8, 8, 12}},
     {"FAILED", "of them", 'F', false, false, {6, 6, 13}},
     {"UP", "since when", 'U', false, false, {6, 6, 14}},
-    {"PM", "static, dynamic or ondemand", 'P', true, false, {8, 8, 15}},
+    {"PM", "static, dynamic or ondemand", 'D', true, false, {8, 8, 15}},
     {"KIND", "cgi, fastcgi or status", 'K', true, false, {7, 7, 16}},
     {"LISTEN", "its addresses", 'H', true, false, {12, 60, 17}},
 };
 
 static const struct top_column worker_columns[] = {
-    {"PID", "its process", 'P', false, false, {7, 8, 0}},
+    {"PID", "its process", 'N', false, false, {7, 8, 0}},
     {"STATE", "who serves comes first", 'S', true, false, {9, 9, 1}},
     {"UP", "since when", 'U', false, false, {6, 6, 9}},
     {"REQUESTS", "answered since it started", 'A', false, false, {8, 8, 6}},
     {"REQ/S", "requests answered in a second", 'R', false, false, {5, 6, 7}},
     {"AGO", "since the last one ended", 'G', false, false, {6, 6, 10}},
     {"TIME", "of the request in hand, or the last", 'T', false, false, {6, 6, 3}},
-    {"CPU%", "of a processor, by the last program", 'C', false, false, {5, 5, 8}},
+    {"CPU%", "of a processor, by the last program", 'P', false, false, {5, 5, 8}},
     {"MEM", "now, or the last program's peak", 'M', false, false, {5, 6, 5}},
     {"CODE", "HTTP status of the last answer", 'O', false, false, {4, 4, 4}},
-    {"REQUEST", "in hand, or the last one", 'N', true, false, {22, 80, 2}},
+    {"REQUEST", "in hand, or the last one", 'Q', true, false, {22, 80, 2}},
     {"SCRIPT", "the program that was asked for", 'H', true, false, {10, 60, 11}},
 };
 

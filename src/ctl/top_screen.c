@@ -109,43 +109,49 @@ void top_screen_resize(void)
 
 int top_screen_key(void)
 {
-    for (;;) {
-        int key = getch();
-        switch (key) {
-        case ERR:
-            return TOP_KEY_NONE;
-        case KEY_UP:
-            return TOP_KEY_UP;
-        case KEY_DOWN:
-            return TOP_KEY_DOWN;
-        case KEY_LEFT:
-            return TOP_KEY_LEFT;
-        case KEY_RIGHT:
-            return TOP_KEY_RIGHT;
-        case KEY_PPAGE:
-            return TOP_KEY_PAGE_UP;
-        case KEY_NPAGE:
-            return TOP_KEY_PAGE_DOWN;
-        case KEY_HOME:
-            return TOP_KEY_HOME;
-        case KEY_END:
-            return TOP_KEY_END;
-        case KEY_ENTER:
-        case '\r':
-        case '\n':
-            return TOP_KEY_ENTER;
-        case 27:
-            return TOP_KEY_ESCAPE;
-        case KEY_BACKSPACE:
-        case 127:
-        case 8:
-            return TOP_KEY_BACKSPACE;
-        case 12: /* ^L */
-            clearok(curscr, TRUE);
-            return TOP_KEY_REDRAW;
-        default:
-            if (key >= 0 && key < 256)
-                return key;
-        }
+    int key = getch();
+    switch (key) {
+    case ERR:
+        return TOP_KEY_NONE;
+    case KEY_UP:
+        return TOP_KEY_UP;
+    case KEY_DOWN:
+        return TOP_KEY_DOWN;
+    case KEY_LEFT:
+        return TOP_KEY_LEFT;
+    case KEY_RIGHT:
+        return TOP_KEY_RIGHT;
+    case KEY_PPAGE:
+        return TOP_KEY_PAGE_UP;
+    case KEY_NPAGE:
+        return TOP_KEY_PAGE_DOWN;
+    case KEY_HOME:
+        return TOP_KEY_HOME;
+    case KEY_END:
+        return TOP_KEY_END;
+    case KEY_ENTER:
+    case '\r':
+    case '\n':
+        return TOP_KEY_ENTER;
+    case 27:
+        return TOP_KEY_ESCAPE;
+    case KEY_BACKSPACE:
+    case 127:
+    case 8:
+        return TOP_KEY_BACKSPACE;
+    case 12: /* ^L */
+        clearok(curscr, TRUE);
+        return TOP_KEY_REDRAW;
+    case KEY_F(1):
+        return TOP_KEY_HELP;
+    case KEY_F(3):
+    case KEY_F(4):
+        return TOP_KEY_FILTER;
+    case KEY_F(6):
+        return TOP_KEY_SORT;
+    case KEY_F(10):
+        return TOP_KEY_QUIT;
+    default:
+        return key >= 0 && key < 256 ? key : TOP_KEY_OTHER;
     }
 }

@@ -66,6 +66,7 @@ static void scroll(struct top_view *v)
 int top_view_refresh(struct top_view *v, const struct top_model *m)
 {
     struct top_table *t = top_view_table(v);
+    t->count = 0; /* of rows that are no more, should there be no memory for others */
     if (m->count > t->room) {
         const struct top_row **rows = calloc(m->count, sizeof(const struct top_row *));
         if (rows == NULL)
@@ -74,7 +75,6 @@ int top_view_refresh(struct top_view *v, const struct top_model *m)
         t->rows = rows;
         t->room = m->count;
     }
-    t->count = 0;
     for (size_t i = 0; i < m->count; i++) {
         if (top_model_matches(&m->rows[i], t->filter))
             t->rows[t->count++] = &m->rows[i];
@@ -237,16 +237,19 @@ static enum top_effect command(struct top_view *v, int key)
 {
     switch (key) {
     case 'q':
+    case TOP_KEY_QUIT:
         v->quit = true;
         return TOP_CHANGED;
     case 'h':
     case '?':
+    case TOP_KEY_HELP:
         v->help = true;
         return TOP_CHANGED;
     case 'p':
         v->paused = !v->paused;
         return v->paused ? TOP_CHANGED : TOP_ASK;
     case '/':
+    case TOP_KEY_FILTER:
         v->typing = true;
         return TOP_CHANGED;
     case 'r':
@@ -257,6 +260,7 @@ static enum top_effect command(struct top_view *v, int key)
         return shift_sort(v, false);
     case '>':
     case TOP_KEY_RIGHT:
+    case TOP_KEY_SORT:
         return shift_sort(v, true);
     case TOP_KEY_ENTER:
         return open_pool(v);

@@ -26,6 +26,11 @@ enum top_key {
     TOP_KEY_ENTER,
     TOP_KEY_ESCAPE,
     TOP_KEY_BACKSPACE,
+    TOP_KEY_HELP, /* of htop: F1, F3 and F4, F6, F10 */
+    TOP_KEY_FILTER,
+    TOP_KEY_SORT,
+    TOP_KEY_QUIT,
+    TOP_KEY_OTHER,  /* one that means nothing here */
     TOP_KEY_REDRAW, /* the screen may be spoilt */
 };
 

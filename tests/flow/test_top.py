@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """gangerctl top and gangerctl status --watch, in a terminal."""
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -186,7 +191,6 @@ def test_colours_and_plain_terminals(terminal, folder, page, name, environment, 
 
 @pytest.mark.parametrize("term", ["dumb", "", "no-such-terminal"])
 def test_no_terminal_to_draw_on(folder, term):
-    import pty
     master, slave = pty.openpty()
     run = subprocess.run([CTL, "-r", folder.path, "top"], stdin=slave, stdout=slave, stderr=subprocess.PIPE,
                          timeout=daemon.PATIENCE, text=True, env={"TERM": term, "LANG": "C.UTF-8"})
@@ -211,6 +215,59 @@ def test_a_signal_restores_the_terminal(terminal, folder, page, number):
     os.kill(t.child(), number)
     t.prompt()
     assert t.settings() == (0 if number == signal.SIGINT else 128 + number, before[1])
+
+
+@pytest.mark.parametrize("command", ["top", "status --watch"])
+def test_asked_twice_to_end_it_restores_the_terminal(terminal, folder, page, command):
+    """Who is impatient gets the terminal back, too."""
+    page(answers)
+    t = terminal()
+    before = t.settings()
+    for _ in range(3):
+        t.run(f"{CTL} -r {folder.path} {command}")
+        t.shows("^git")
+        pid = t.child()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(ProcessLookupError):  # it may be gone by then
+                os.kill(pid, number)
+        t.prompt()
+        assert t.settings() == (0, before[1])
+
+
+@pytest.mark.parametrize("command", ["top", "status --watch"])
+def test_killed_while_suspended(terminal, folder, page, command):
+    page(answers)
+    t = terminal()
+    before = t.settings()
+    t.run(f"{CTL} -r {folder.path} {command}")
+    t.shows("^git")
+    pid = t.child()
+    t.keys("C-z")
+    t.shows("Stopped")
+    t.run("kill %1")  # and SIGCONT
+    daemon.wait_for(lambda: not daemon.alive(pid), what="the end of it")
+    t.run("wait %1; echo over=$?=")
+    t.shows("^over=143=$")
+    assert not t.alternate and t.settings() == (0, before[1])
+
+
+def test_keys_that_mean_nothing(terminal, folder, page):
+    """However often; those of htop do what they do there."""
+    page(answers)
+    t = terminal()
+    t.run(f"{CTL} -r {folder.path} top {FAST}")
+    t.shows("^git")
+    for _ in range(6):
+        t.keys("F5")
+    t.keys("F12", "IC", "F1")
+    t.shows("Any key goes back")
+    t.keys("F9", "F4")
+    t.type("sho")
+    t.shows("^Filter: sho")
+    t.keys("Enter", "F6")
+    t.shows("ERR/S▼|▼ERR/S")
+    t.keys("F10")
+    t.prompt()
 
 
 def test_suspend_and_resume(terminal, folder, page):
@@ -426,6 +483,32 @@ def test_watch_on_a_terminal(terminal, folder, page):
     os.kill(t.child(), signal.SIGTERM)
     t.prompt()
     assert t.settings() == (128 + signal.SIGTERM, before[1])
+
+
+def test_watch_clears_lines_before_it_writes_them(folder, page):
+    """On xterm what clears the rest of a line that is full clears its last cell."""
+    page(lambda _: pages.document([pages.pool("a" * 60, reason="b" * 90)] * 30))
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 40, 0, 0))
+    env = {"TERM": "xterm", "LANG": "C.UTF-8"} | \
+        {n: v for n, v in os.environ.items() if n.endswith("SAN_OPTIONS")}
+    child = subprocess.Popen([CTL, "-r", str(folder.path), "status", "--watch=100ms"], stdin=slave, stdout=slave,
+                             stderr=subprocess.PIPE, env=env)
+    os.close(slave)
+    seen = b""
+    while seen.count(b"\x1b[H") < 4:
+        seen += os.read(master, 65536)
+    child.send_signal(signal.SIGINT)
+    with contextlib.suppress(OSError):  # EIO: nobody has the other end any more
+        while piece := os.read(master, 65536):
+            seen += piece
+    assert child.wait(daemon.PATIENCE) == 0
+    child.stderr.close()
+    os.close(master)
+    lines = [re.sub(r"\x1b\[[\d;?]*[hlm]", "", line) for line in re.split(r"\r+\n|\x1b\[H", seen.decode())]
+    assert any(len(re.sub(r"\x1b\[.", "", line)) == 40 for line in lines), lines
+    for line in lines:
+        assert re.fullmatch(r"(\x1b\[[JK])*[^\x1b]*", line), line
 
 
 def test_watch_on_a_pipe(folder, page):

@@ -197,7 +197,7 @@ static void test_views(void **state)
     assert_string_equal(v.pool, "d");
     assert_string_equal(seen(&v), "[7]9"); /* who serves is first */
     assert_int_equal(press(&v, TOP_KEY_ENTER), TOP_NOTHING);
-    press(&v, 'P');
+    press(&v, 'N');
     assert_string_equal(seen(&v), "[9]7");
     assert_int_equal(press(&v, TOP_KEY_BACKSPACE), TOP_ASK);
     assert_false(v.workers);
@@ -227,6 +227,31 @@ static void test_help_pause_quit(void **state)
     top_view_clear(&v);
 }
 
+/* The keys of htop, and those that it has and this has not. */
+static void test_function_keys(void **state)
+{
+    (void)state;
+    struct top_view v;
+    begin(&v, NULL);
+    assert_int_equal(press(&v, TOP_KEY_OTHER), TOP_NOTHING);
+    press(&v, TOP_KEY_HELP);
+    assert_true(v.help);
+    press(&v, TOP_KEY_OTHER);
+    assert_false(v.help);
+    press(&v, TOP_KEY_SORT);
+    assert_int_equal(v.tables[0].sort, POOL_RATE + 1);
+    press(&v, TOP_KEY_FILTER);
+    assert_true(v.typing);
+    press(&v, TOP_KEY_QUIT);
+    press(&v, TOP_KEY_OTHER);
+    assert_false(v.quit);
+    assert_string_equal(v.tables[0].filter, "");
+    press(&v, TOP_KEY_ESCAPE);
+    press(&v, TOP_KEY_QUIT);
+    assert_true(v.quit);
+    top_view_clear(&v);
+}
+
 /* Any keys, any pages, rows that come and go: the invariants hold. */
 static void test_any_keys(void **state)
 {
@@ -250,9 +275,9 @@ static void test_any_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sort),    cmocka_unit_test(test_cursor),
-        cmocka_unit_test(test_scroll),  cmocka_unit_test(test_filter),
-        cmocka_unit_test(test_views),   cmocka_unit_test(test_help_pause_quit),
-        cmocka_unit_test(test_any_keys)};
+        cmocka_unit_test(test_sort),          cmocka_unit_test(test_cursor),
+        cmocka_unit_test(test_scroll),        cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_views),         cmocka_unit_test(test_help_pause_quit),
+        cmocka_unit_test(test_function_keys), cmocka_unit_test(test_any_keys)};
     return cmocka_run_group_tests_name("ctl-top_view", tests, setup, teardown);
 }
