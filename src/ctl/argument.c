@@ -3,6 +3,7 @@
 
 #include "ctl/argument.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/clock.h"
@@ -11,6 +12,7 @@
 #include "wire/record.h"
 
 enum { COUNT_MAX = 1000000 };
+#define DURATION_MAX (7 * 86400 * CLOCK_SEC)
 
 static const char *const subcommands[] = {"status", "top",   "request", "reload", "restart",
                                           "stop",   "start", "scale",   "reopen", "upgrade",
@@ -41,8 +43,11 @@ int argument_wrong(const char *before, const char *word, const char *after)
 
 int argument_duration(uint64_t *ret_usec, const char *option, const char *text)
 {
-    if (number_parse_duration(text, ret_usec) == 0 && *ret_usec > 0)
+    int rc = number_parse_duration(text, ret_usec);
+    if (rc == 0 && *ret_usec > 0 && *ret_usec <= DURATION_MAX)
         return 0;
+    if (rc == -ERANGE || (rc == 0 && *ret_usec > 0))
+        return wrong(option, "", " takes at most seven days");
     return wrong(option, "", " takes a time above zero, such as 60, 1.5s or 200ms");
 }
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include "ctl/ctl.h"
 
-/* "60", "1.5s", "200ms"; above zero. */
+/* "60", "1.5s", "200ms"; above zero, at most seven days. */
 int argument_duration(uint64_t *ret_usec, const char *option, const char *text);
 /* As above, from 100 ms to a day: how often something is looked at. */
 int argument_interval(uint64_t *ret_usec, const char *option, const char *text);

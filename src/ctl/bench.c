@@ -162,7 +162,8 @@ int ctl_bench(const struct ctl_bench_options *o)
     if (descriptor_open_standard() < 0)
         return CTL_FAILED;
     bytes_init(&request, REQUEST_MAX);
-    int status = place_parse(&load.address, o->request.socket, &err) < 0 ? CTL_USAGE : CTL_OK;
+    int rc = place_parse(&load.address, o->request.socket, &err);
+    int status = rc == 0 ? CTL_OK : rc == -EINVAL ? CTL_USAGE : CTL_CONNECT;
     if (status == CTL_OK)
         status = make_request(o, &request, &err);
     if (status == CTL_OK && room_for(o->connections, &err) < 0)

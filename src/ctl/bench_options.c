@@ -13,7 +13,6 @@
 enum { LONG_JSON = 256, LONG_TIMEOUT };
 enum { CONNECTIONS_MAX = 20000 };
 #define REQUESTS_MAX UINT64_C(1000000000000)
-#define DURATION_MAX (UINT64_C(7) * 24 * 3600 * CLOCK_SEC)
 
 static const char usage_text[] =
     "Usage: gangerctl bench SOCKET [/PATH] [OPTION]...\n"
@@ -60,14 +59,6 @@ static int set_number(uint64_t *ret, const char *option, uint64_t maximum)
     return argument_wrong(option, "", limit);
 }
 
-static int set_duration(uint64_t *ret, const char *option)
-{
-    int status = argument_duration(ret, option, optarg);
-    return status != 0 || *ret <= DURATION_MAX
-               ? status
-               : argument_wrong(option, "", " takes at most seven days");
-}
-
 static int set_value(struct ctl_bench_options *o, struct request_options_lists *l, int option)
 {
     uint64_t number;
@@ -80,11 +71,11 @@ static int set_value(struct ctl_bench_options *o, struct request_options_lists *
         o->connections = (unsigned)number;
         return 0;
     case 't':
-        return set_duration(&o->duration, "-t");
+        return argument_duration(&o->duration, "-t", optarg);
     case 'n':
         return set_number(&o->count, "-n", REQUESTS_MAX);
     case LONG_TIMEOUT:
-        return set_duration(&o->timeout, "--timeout");
+        return argument_duration(&o->timeout, "--timeout", optarg);
     default:
         return argument_hint(); /* getopt has said why */
     }

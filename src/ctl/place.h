@@ -8,7 +8,8 @@
 #include "host/socket.h"
 
 /* As address_parse(), for a place to connect to: a path may be relative, lead through ".." and
- * through links, as a shell completes it; systemd:NAME is refused.  0 or negative with err. */
+ * through links, as a shell completes it; systemd:NAME is refused.  0; -EINVAL with err when it is
+ * no address, another negative number when nothing is there. */
 int place_parse(struct address *ret, const char *text, struct error *err);
 
 /* The path of a socket in the runtime directory: `directory`, or when that is NULL, conf's default for

@@ -2,13 +2,13 @@
 /*
  * Apache httpd with mod_proxy_fcgi.  A pool with one program is reached by ProxyPass, and PATH_INFO made from
  * the URL; scripts and PHP by SetHandler, since ProxyPass would encode a blank in a file's name.  In quotes
- * Apache knows \" and \\, and expands ${NAME}; an address with ? or # would be cut, a folder with * ? [ is a
- * pattern.
+ * Apache knows \" and \\, and expands ${NAME}, and in what ProxyFCGISetEnvIf sets $1 and %{NAME}, too; an
+ * address with ? or # would be cut, a folder with * ? [ is a pattern.
  */
 
 #include "ctl/proxy.h"
 
-static const char *const refused[] = {"${", "|", "*", "?", "[", "#", "%", NULL};
+static const char *const refused[] = {"$", "|", "*", "?", "[", "#", "%", NULL};
 
 /* The address as mod_proxy wants it, in quotes: `open` unix:/path|fcgi://label `behind`. */
 static void put_target(struct proxy_out *o, const struct proxy_plan *p, const char *before,

@@ -273,8 +273,9 @@ static int prepare(struct request *r, struct error *err)
 {
     const struct ctl_request_options *o = r->options;
     struct variables_body body = {.present = o->data != NULL};
-    if (place_parse(&r->address, o->socket, err) < 0)
-        return CTL_USAGE;
+    int rc = place_parse(&r->address, o->socket, err);
+    if (rc < 0)
+        return rc == -EINVAL ? CTL_USAGE : CTL_CONNECT;
     if (o->data != NULL) {
         if (source_open(&r->source, o->data, err) < 0)
             return CTL_READ;

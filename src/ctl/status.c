@@ -97,7 +97,7 @@ static int once(const struct ctl_status_options *o, struct sampler *s, bool utf8
         fprintf(stderr, "gangerctl: %s\n", err.text);
         status = CTL_UNREACHABLE;
     } else if (status_write(&out) < 0) {
-        status = CTL_UNREACHABLE;
+        status = CTL_WRITE;
     }
     bytes_clear(&out);
     return status;

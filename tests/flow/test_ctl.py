@@ -587,7 +587,7 @@ def test_cannot_connect(folder):
     socket.socket(socket.AF_UNIX).bind(str(gone))
     (folder.path / "file").write_text("x")
     for place in (gone, folder.path / "none.sock", folder.path / "file", "@ganger-no-such",
-                  "127.0.0.1:1", "[::1]:1"):
+                  "127.0.0.1:1", "[::1]:1", "./none.sock", folder.path / "x" / ".." / "none.sock"):
         result = ctl("request", place)
         assert result.returncode == 7, (place, result)
         assert result.stderr.startswith(b"gangerctl: ")
@@ -651,6 +651,8 @@ def test_garbage_of_every_kind_never_crashes(respond):
     (["request", "/s", "-n", "x"], "-n takes"), (["request", "/s", "--role", "x"], "--role is"),
     (["request", "/s", "--filter-file", "x"], "--role filter"),
     (["request", "/s", "--timeout", "0"], "--timeout takes"), (["request", "/s", "-H", "x"], "-H"),
+    (["request", "/s", "--timeout", "18446744073709"], "seven days"),
+    (["request", "/s", "--max-time", "18446744073710"], "seven days"),
     (["request", "/s", "--stderr", "x"], "--stderr is"), (["request", "systemd:x"], "systemd"),
     (["request", "example.org:9000"], "name service"), (["request", ""], "empty"),
     (["request", "/s", "--frob"], "--frob"), (["status", "a", "b"], '"b"'), (["-x"], "x"),
@@ -705,6 +707,11 @@ def test_status_table_and_exit_status(respond, folder):
     as_json = ctl("status", "-r", folder.path, "--json", "--full", "a b&c")
     assert as_json.returncode == 1 and json.loads(as_json.stdout) == POOLS
     assert seen == ["json", "json&full&pool=%61%20%62%26%63"]
+    # That ganger cannot be reached would be another matter.
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([CTL, "-r", folder.path, "status"], stdout=full, stderr=subprocess.PIPE,
+                                env=environment(), timeout=60)
+    assert result.returncode == 23 and b"No space left" in result.stderr
 
 
 def test_status_is_relative_to_here_too(respond, folder):

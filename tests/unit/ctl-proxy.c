@@ -72,7 +72,7 @@ static const struct {
     {"nginx", "/$x", NULL},
     {"apache", "/a b", "\"/a b\""},
     {"apache", "/a\"b\\c", "\"/a\\\"b\\\\c\""},
-    {"apache", "/a$b{c}", "\"/a$b{c}\""},
+    {"apache", "/a$1", NULL},
     {"apache", "/${x}", NULL},
     {"apache", "/a|b", NULL},
     {"apache", "/a*", NULL},
