@@ -57,6 +57,16 @@ def test_type_default_and_change(schema, page):
             assert f"default\n.Cm {default} ;" in head, f"{name}: default is {default}"
 
 
+def test_nothing_is_told_twice():
+    """A merge can leave a section standing twice."""
+    for path in sorted((ROOT / "man").glob("*.[1-8]")):
+        lines = path.read_text().splitlines()
+        heads = [line for line in lines if line.startswith((".Sh ", ".Ss "))]
+        assert len(set(heads)) == len(heads), path
+        pieces = ["\n".join(lines[i:i + 12]) for i in range(len(lines) - 11)]
+        assert len(set(pieces)) == len(pieces), path
+
+
 def test_examples_load(folder_of_examples):
     for example in folder_of_examples:
         run = subprocess.run([BUILD / "ganger", "-t", "-c", example], text=True,
