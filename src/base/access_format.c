@@ -35,12 +35,20 @@ static const struct {
     enum access_unit unit;
     int of;
 } units[] = {
-    {"seconds", ACCESS_PLAIN, OF_TIME},    {"milliseconds", ACCESS_MILLI, OF_TIME},
-    {"milli", ACCESS_MILLI, OF_TIME},      {"microseconds", ACCESS_MICRO, OF_TIME},
-    {"micro", ACCESS_MICRO, OF_TIME},      {"bytes", ACCESS_PLAIN, OF_BYTES},
-    {"kilobytes", ACCESS_KILO, OF_BYTES},  {"kilo", ACCESS_KILO, OF_BYTES},
-    {"megabytes", ACCESS_MEGA, OF_BYTES},  {"mega", ACCESS_MEGA, OF_BYTES},
-    {"total", ACCESS_PLAIN, OF_CPU},       {"user", ACCESS_CPU_USER, OF_CPU},
+    {"seconds", ACCESS_PLAIN, OF_TIME},
+    {"milliseconds", ACCESS_MILLI, OF_TIME},
+    {"milli", ACCESS_MILLI, OF_TIME},
+    {"miliseconds", ACCESS_MILLI, OF_TIME}, /* of old files */
+    {"mili", ACCESS_MILLI, OF_TIME},
+    {"microseconds", ACCESS_MICRO, OF_TIME},
+    {"micro", ACCESS_MICRO, OF_TIME},
+    {"bytes", ACCESS_PLAIN, OF_BYTES},
+    {"kilobytes", ACCESS_KILO, OF_BYTES},
+    {"kilo", ACCESS_KILO, OF_BYTES},
+    {"megabytes", ACCESS_MEGA, OF_BYTES},
+    {"mega", ACCESS_MEGA, OF_BYTES},
+    {"total", ACCESS_PLAIN, OF_CPU},
+    {"user", ACCESS_CPU_USER, OF_CPU},
     {"system", ACCESS_CPU_SYSTEM, OF_CPU},
 };
 

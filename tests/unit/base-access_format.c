@@ -27,6 +27,8 @@ static void test_each_letter(void **unused)
         {"%{seconds}d", ACCESS_DURATION, ACCESS_PLAIN, NULL},
         {"%{milliseconds}d", ACCESS_DURATION, ACCESS_MILLI, NULL},
         {"%{Milli}d", ACCESS_DURATION, ACCESS_MILLI, NULL},
+        {"%{miliseconds}d", ACCESS_DURATION, ACCESS_MILLI, NULL},
+        {"%{mili}w", ACCESS_WAITED, ACCESS_MILLI, NULL},
         {"%{microseconds}d", ACCESS_DURATION, ACCESS_MICRO, NULL},
         {"%{micro}d", ACCESS_DURATION, ACCESS_MICRO, NULL},
         {"%{A_B}e", ACCESS_VARIABLE, ACCESS_PLAIN, "A_B"},
