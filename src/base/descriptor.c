@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 void descriptor_close(int *fd)
@@ -104,6 +107,28 @@ int descriptor_write_all(int fd, const void *data, size_t length)
         length -= (size_t)n;
     }
     return 0;
+}
+
+ssize_t descriptor_write_now(int fd, const void *data, size_t length)
+{
+    struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
+    struct pollfd state = {.fd = fd, .events = POLLOUT, .revents = 0};
+    ssize_t n;
+
+    do {
+        n = pwritev2(fd, &piece, 1, -1, (int)RWF_NOWAIT);
+    } while (n < 0 && errno == EINTR);
+    if (n >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS)) {
+        return n < 0 ? -errno : n;
+    }
+    /* Without room for a whole PIPE_BUF a pipe is not writable. */
+    if (poll(&state, 1, 0) <= 0 || (state.revents & POLLOUT) == 0) {
+        return (state.revents & (POLLERR | POLLNVAL)) != 0 ? -EPIPE : -EAGAIN;
+    }
+    do {
+        n = write(fd, data, length);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
 }
 
 ssize_t descriptor_read_all(int fd, void *data, size_t length)

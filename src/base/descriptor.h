@@ -24,6 +24,12 @@ int descriptor_cloexec(int fd, bool on);
 int descriptor_copy(int fd);
 /* Write all of it, over EINTR and short writes; 0 or -errno.  Blocking descriptors only. */
 int descriptor_write_all(int fd, const void *data, size_t length);
+/*
+ * Write a piece of at most PIPE_BUF bytes without waiting, also where O_NONBLOCK may not be set because
+ * the open file description is others', too.  The count or -errno; -EAGAIN: there is no room.  Where the
+ * kernel cannot (pipes before Linux 6.4, terminals) poll() is asked, and another writer may be quicker.
+ */
+ssize_t descriptor_write_now(int fd, const void *data, size_t length);
 /* Read until `length` bytes or the end; the count or -errno. */
 ssize_t descriptor_read_all(int fd, void *data, size_t length);
 

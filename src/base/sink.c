@@ -9,7 +9,7 @@
  * then takes a piece whole or not at all.  Normally the pipe or terminal is opened once more through
  * /proc, to own an O_NONBLOCK flag that nobody shares; the copy is closed after every line, so that
  * ganger never keeps somebody's pipe open.  Where that open is refused (a worker that gave up its
- * identity) poll() alone must do.  SIGPIPE is ignored by every main.
+ * identity) descriptor_write_now() must do.  SIGPIPE is ignored by every main.
  */
 #include "base/sink.h"
 
@@ -93,13 +93,12 @@ static size_t write_polled(int fd, const char *line, size_t length, int *why)
             *why = EAGAIN;
             break;
         }
-        n = write(fd, line + done, piece);
-        if (n > 0) {
-            done += (size_t)n;
-        } else if (n == 0 || errno != EINTR) {
-            *why = n == 0 ? EIO : errno;
+        n = descriptor_write_now(fd, line + done, piece);
+        if (n <= 0) {
+            *why = n == 0 ? EIO : (int)-n;
             break;
         }
+        done += (size_t)n;
     }
     return done;
 }

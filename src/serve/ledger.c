@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -102,12 +101,10 @@ void ledger_drop(struct worker *w, enum handover_log which, int number)
 /* The bytes that were taken, or -errno. */
 static ssize_t put(const struct ledger *l, int fd, const void *line, size_t length)
 {
-    struct pollfd state = {.fd = fd, .events = POLLOUT};
     ssize_t n;
 
-    /* Somebody else's description: without room for a whole PIPE_BUF a pipe is not writable. */
-    if (l->blocking && !l->socket && (poll(&state, 1, 0) <= 0 || (state.revents & POLLOUT) == 0))
-        return -EAGAIN;
+    if (l->blocking && !l->socket) /* somebody else's description */
+        return descriptor_write_now(fd, line, length);
     do
         n = l->socket ? send(fd, line, length, MSG_DONTWAIT | MSG_NOSIGNAL)
                       : write(fd, line, length);

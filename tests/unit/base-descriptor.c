@@ -7,11 +7,14 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/descriptor.h"
@@ -199,6 +202,88 @@ static void test_more_than_a_pipe_holds(void **unused)
     assert_int_equal(descriptor_read_all(-1, moved, 1), -EBADF);
 }
 
+enum { WRITERS = 4, ROUNDS = 60 };
+
+/* One of several writers to a pipe, until the other end of `stop` is closed. */
+static int write_on(int pipe, int stop, _Atomic unsigned *turns)
+{
+    static char line[PIPE_BUF];
+    char end;
+
+    memset(line, 'x', sizeof line);
+    while (read(stop, &end, 1) < 0) {
+        ssize_t n = descriptor_write_now(pipe, line, sizeof line);
+
+        if (n != -EAGAIN && n != (ssize_t)sizeof line)
+            return 1;
+        ++*turns;
+    }
+    return 0;
+}
+
+/* While nobody reads each of them comes back from its write. */
+static bool all_turn(_Atomic unsigned *turns)
+{
+    unsigned before[WRITERS];
+
+    for (int i = 0; i < WRITERS; i++)
+        before[i] = turns[i];
+    for (int i = 0; i < WRITERS; i++)
+        for (int patience = 20000; turns[i] - before[i] < 2; patience--) {
+            if (patience == 0)
+                return false;
+            (void)usleep(1000);
+        }
+    return true;
+}
+
+/* A pipe that is blocking, with room for one line now and then: nobody may wait for the reader. */
+static void test_write_now_waits_for_nobody(void **unused)
+{
+    static char page[PIPE_BUF];
+    _Atomic unsigned *turns = mmap(NULL, WRITERS * sizeof *turns, PROT_READ | PROT_WRITE,
+                                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct iovec piece = {.iov_base = page, .iov_len = 1};
+    pid_t writers[WRITERS];
+    int lines[2], stop[2];
+
+    (void)unused;
+    assert_true(turns != MAP_FAILED);
+    assert_int_equal(pipe2(lines, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(stop, O_CLOEXEC), 0);
+    if (pwritev2(lines[1], &piece, 1, -1, (int)RWF_NOWAIT) < 0)
+        skip(); /* this kernel cannot */
+    assert_int_equal(read(lines[0], page, 1), 1);
+    assert_int_equal(descriptor_nonblock(stop[0], true), 0);
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i] = fork();
+        if (writers[i] == 0) {
+            close(stop[1]);
+            close(lines[0]);
+            _exit(write_on(lines[1], stop[0], &turns[i]));
+        }
+        assert_true(writers[i] > 0);
+    }
+    for (int i = 0; i < ROUNDS; i++) {
+        for (int k = 0; k < 8; k++) {
+            assert_int_equal(read(lines[0], page, sizeof page), sizeof page);
+            (void)usleep(100);
+        }
+        assert_true(all_turn(turns));
+    }
+    close(stop[1]);
+    for (int i = 0; i < WRITERS; i++) {
+        int status;
+
+        assert_int_equal(waitpid(writers[i], &status, 0), writers[i]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    close(stop[0]);
+    close(lines[0]);
+    close(lines[1]);
+    munmap((void *)turns, WRITERS * sizeof *turns);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_open_standard),
         cmocka_unit_test(test_interruptions),
         cmocka_unit_test(test_more_than_a_pipe_holds),
+        cmocka_unit_test(test_write_now_waits_for_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
