@@ -48,6 +48,7 @@ int errand_settle_in(pid_t parent)
         (void)sigaction(number, &action, NULL);
     }
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGTERM);
     (void)sigprocmask(SIG_SETMASK, &blocked, NULL);

@@ -55,7 +55,7 @@ bool process_signals_normalise(const sigset_t *blocked)
             done = false;
     }
     action = (struct sigaction){.sa_handler = SIG_IGN};
-    if (sigaction(SIGPIPE, &action, NULL) < 0)
+    if (sigaction(SIGPIPE, &action, NULL) < 0 || sigaction(SIGXFSZ, &action, NULL) < 0)
         done = false;
     sigemptyset(&none);
     if (sigprocmask(SIG_SETMASK, blocked == NULL ? &none : blocked, NULL) < 0)

@@ -14,8 +14,8 @@
 void process_set_name(const char *name); /* comm, cut at 15 bytes */
 void process_become_subreaper(void);     /* orphans of workers come to us */
 void process_undumpable(void);           /* no core, no ptrace by the same uid */
-/* Nothing inherited ignored, SIGPIPE ignored, blocked exactly what is in *blocked (NULL: nothing); a
- * signal that is in it and pending stays so. */
+/* Nothing inherited ignored, SIGPIPE ignored, and SIGXFSZ (a log that may grow no more kills nobody),
+ * blocked exactly what is in *blocked (NULL: nothing); a signal that is in it and pending stays so. */
 bool process_signals_normalise(const sigset_t *blocked);
 /* Soft RLIMIT_NOFILE up to `wanted`, the hard one too where allowed; never down.  Negative when it
  * stays below `wanted` (it then is as high as the hard limit lets it). */
