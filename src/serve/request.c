@@ -151,8 +151,10 @@ void request_detach(struct request *r)
     r->next = r->worker->orphans;
     r->worker->orphans = r;
     if (!running) {
-        if (r->state != REQUEST_FLUSHING)
+        if (r->state != REQUEST_FLUSHING && r->end != REQUEST_END_ABORTED)
             verdict_count(r, REQUEST_GONE);
+        if (r->state == REQUEST_ANSWERING)
+            verdict_record(r);
         bury(r);
         return;
     }

@@ -16,7 +16,8 @@
 
 /* Of all pages in hand together; one may have 64 MiB (request.c). */
 #define PAGES_MAX (128u << 20)
-/* Then a reader who takes nothing for so long is hung up on. */
+/* Then, and when as many requests are in hand as may be, a reader who takes nothing for so long is hung
+ * up on. */
 #define READER_PATIENCE CLOCK_SEC
 
 struct pool {
@@ -28,7 +29,6 @@ struct pool {
 struct boards {
     struct pool *first;
     size_t sizes[REPORT_FORMATS][2]; /* of the last page of each kind that told of all pools */
-    uint64_t told;                   /* the master, that somebody looks */
 };
 
 void status_forget(struct worker *w, const char *name)
@@ -154,30 +154,61 @@ static size_t held_by_pages(const struct worker *w)
     return held;
 }
 
-/* Is there memory for one more page?  Readers that take nothing of theirs make room for those who do. */
-static bool may_render(struct worker *w, const struct connection *own)
+/* Readers that take nothing of their pages make room for those who do. */
+static void hang_up(struct worker *w, const struct connection *own)
 {
-    if (held_by_pages(w) < PAGES_MAX)
-        return true;
+    uint64_t now = clock_monotonic();
+
     for (struct connection *c = w->connections; c != NULL; c = c->next) {
-        if (c != own && !c->dead && c->progress != 0 &&
-            c->progress + READER_PATIENCE < clock_monotonic())
+        if (c != own && !c->dead && c->progress != 0 && c->progress + READER_PATIENCE < now)
             connection_lost(c);
     }
+}
+
+/* Is there memory for one more page? */
+static bool may_render(struct worker *w, const struct connection *own)
+{
+    if (held_by_pages(w) >= PAGES_MAX)
+        hang_up(w, own);
     return held_by_pages(w) < PAGES_MAX;
+}
+
+void status_relieve(struct worker *w)
+{
+    if (w->options.kind != OPTIONS_STATUS || w->in_hand < WORKER_PAGES)
+        return;
+    hang_up(w, NULL);
+    if (w->in_hand >= WORKER_PAGES)
+        worker_alarm(w, clock_monotonic() + READER_PATIENCE);
 }
 
 /* ---------------------------------------------------------------- looking */
 
-/* Somebody looks: what is measured at a price is measured for a while. */
-static void tell_master(struct worker *w, uint64_t now)
+void status_look(struct worker *w, uint64_t now)
 {
     static const struct channel_message look = {.word = CHANNEL_LOOK};
 
-    if (w->channel < 0 || now < w->boards->told + CLOCK_SEC)
+    if (w->channel < 0 || now < w->looked + CLOCK_SEC)
         return;
-    w->boards->told = now;
+    w->looked = now;
     (void)channel_send(w->channel, &look, -1);
+}
+
+int status_add(struct report *report, const char *pool, const struct board *board,
+               struct rate *rate, uint64_t now, uint64_t wall)
+{
+    struct board_snapshot snapshot;
+
+    memset(&snapshot, 0, sizeof snapshot);
+    int e = board_snapshot(board, &snapshot);
+    if (e < 0)
+        return e;
+    uint64_t age = snapshot.card.start_time < wall ? wall - snapshot.card.start_time : 0;
+    uint64_t per_second = rate_look(rate, snapshot.requests, now, age < now ? now - age : 0);
+    e = report_add(report, pool, &snapshot);
+    if (e == 0)
+        report_set_rate(report, per_second);
+    return e;
 }
 
 static int collect(struct worker *w, const struct report_query *query, struct report *report)
@@ -187,21 +218,13 @@ static int collect(struct worker *w, const struct report_query *query, struct re
 
     if (w->boards == NULL)
         return 0;
-    tell_master(w, now);
+    status_look(w, now);
     for (struct pool *p = w->boards->first; p != NULL; p = p->next) {
-        struct board_snapshot snapshot;
         if (query->has_pool && strcmp(p->name, query->pool) != 0)
             continue;
-        memset(&snapshot, 0, sizeof snapshot);
-        int e = board_snapshot(p->board, &snapshot);
+        int e = status_add(report, p->name, p->board, &p->rate, now, wall);
         if (e < 0)
             return e;
-        uint64_t age = snapshot.card.start_time < wall ? wall - snapshot.card.start_time : 0;
-        uint64_t rate = rate_look(&p->rate, snapshot.requests, now, age < now ? now - age : 0);
-        e = report_add(report, p->name, &snapshot);
-        if (e < 0)
-            return e;
-        report_set_rate(report, rate);
     }
     return 0;
 }

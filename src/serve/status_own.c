@@ -13,51 +13,26 @@ static const char *param(const struct request *r, const char *name)
     return value == NULL ? "" : value;
 }
 
-/* Exactly this path, as the web server tells it: SCRIPT_NAME, or PATH_INFO where that is all there is,
- * or what the client asked for.  Never a part of one: other paths are the program's. */
+/* Exactly this path, as the web server understood it: SCRIPT_NAME and what follows it, PATH_INFO.  What
+ * the client wrote (REQUEST_URI) counts only where a server sends the same path as both: behind a front
+ * controller anybody may write any path, and the page would be for all. */
 static bool is_path(const struct request *r, const char *want)
 {
     const char *name = param(r, "SCRIPT_NAME"), *info = param(r, "PATH_INFO");
     const char *uri = param(r, "REQUEST_URI");
-    size_t length = want == NULL ? 0 : strlen(want);
+    size_t length = want == NULL ? 0 : strlen(want), first = strlen(name);
 
-    if (length == 0)
+    if (length == 0 || first > length || strncmp(name, want, first) != 0)
         return false;
-    if (*info == '\0' ? strcmp(name, want) == 0 : *name == '\0' && strcmp(info, want) == 0)
+    if (strcmp(info, want + first) == 0)
         return true;
-    return strcspn(uri, "?#") == length && strncmp(uri, want, length) == 0;
-}
-
-/* Somebody looks: the master is told, as by the status responder. */
-static void tell_master(struct worker *w, uint64_t now)
-{
-    static const struct channel_message look = {.word = CHANNEL_LOOK};
-
-    if (w->channel < 0 || now < w->looked + CLOCK_SEC)
-        return;
-    w->looked = now;
-    (void)channel_send(w->channel, &look, -1);
-}
-
-static int collect(struct worker *w, struct report *report, uint64_t now, uint64_t wall)
-{
-    struct board_snapshot snapshot;
-
-    memset(&snapshot, 0, sizeof snapshot);
-    int e = board_snapshot(w->board, &snapshot);
-    if (e < 0)
-        return e;
-    uint64_t age = snapshot.card.start_time < wall ? wall - snapshot.card.start_time : 0;
-    uint64_t rate = rate_look(&w->rate, snapshot.requests, now, age < now ? now - age : 0);
-    e = report_add(report, w->options.pool, &snapshot);
-    if (e == 0)
-        report_set_rate(report, rate);
-    return e;
+    return first == length && strcspn(uri, "?#") == length && strncmp(uri, want, length) == 0;
 }
 
 /* As the status pool's page of this pool alone. */
 static void answer_page(struct request *r)
 {
+    struct worker *w = r->worker;
     uint64_t now = clock_monotonic(), wall = clock_wall();
     struct report_query query;
     struct report *report = report_new(now, wall);
@@ -65,8 +40,8 @@ static void answer_page(struct request *r)
     report_query_parse(&query, param(r, "QUERY_STRING"));
     report_accept(&query, params_find(r->params, "HTTP_ACCEPT", NULL));
     query.has_pool = true;
-    tell_master(r->worker, now);
-    if (report == NULL || collect(r->worker, report, now, wall) < 0)
+    status_look(w, now);
+    if (report == NULL || status_add(report, w->options.pool, w->board, &w->rate, now, wall) < 0)
         request_answer(r, 503);
     else
         status_page(r, report, &query);

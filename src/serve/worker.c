@@ -250,6 +250,7 @@ static int serve(struct worker *w)
             worker_leave(w, CLOCK_NEVER);
         if (w->leaving && w->connection_count == 0 && w->in_hand == 0)
             break;
+        status_relieve(w);
         r = worker_may_accept(w) && listener_is_open(w) && !waits_for_successor(w)
                 ? listener_wait(w)
                 : sd_event_run(w->event, UINT64_MAX);

@@ -60,8 +60,8 @@ struct worker {
     struct listener *listener;
     struct boards *boards;  /* kind = status: the pools it was told of */
     struct shed *shed;      /* kind = shed */
-    uint64_t looked;        /* kind = cgi: when somebody looked at its status … */
-    struct rate rate;       /* … and what was found */
+    uint64_t looked;        /* when somebody looked at a status page … */
+    struct rate rate;       /* … and, kind = cgi, what was found */
     struct slow_desk *slow; /* examinations of slow requests; NULL: none yet */
 
     struct connection *connections; /* newest first */

@@ -46,15 +46,37 @@ def test_status_and_ping(web):
     assert head.status == 200 and head.body == b"" and int(head.headers["content-length"]) > 100
 
 
+def test_a_reader_who_goes_is_counted(web):
+    """Pages that were not taken: as many requests and lines of the access log as were asked."""
+    log = web.base / "access.log"
+    web.serve(**{k.replace(".", "__"): v for k, v in OPTIONS.items()}, pm__max_children=1,
+              access__log=f'"{log}"', access__format='"%X"')
+    before = web.status("web")["requests"]
+    params = cgi_params(f"{web.root}/-/status", "html", SCRIPT_NAME="/-/status", REQUEST_URI="/-/status?html")
+    with fcgi.Conn(web.web) as conn:
+        conn.send(b"".join(fcgi.whole(params, id_=i, flags=fcgi.KEEP) for i in range(1, 41)))
+        daemon.wait_for(lambda: web.status("web")["active requests"] > 20, what="they are in hand")
+    daemon.wait_for(lambda: len(log.read_text().split()) == 40, what="a line for each")
+    said = log.read_text().split()
+    assert said.count("aborted") > 10 and set(said) == {"ok", "aborted"}
+    daemon.wait_for(lambda: web.status("web")["requests"] == before + 40, what="each is counted")
+    assert web.status("web")["aborted requests"] == said.count("aborted")
+
+
 def test_exactly_that_path(web):
     web.serve(**{k.replace(".", "__"): v for k, v in OPTIONS.items()})
     for name in ("/-/status/", "/x/-/status", "/-/statusx", "/ping/", "/a/ping", "/PING", "//ping", "/"):
         assert fetch(web, name).status in (403, 404), name
     # What a program is asked for is not taken for it because of what follows.
     assert fetch(web, "/t", PATH_INFO="/ping", SCRIPT_FILENAME=web.t).body != b"still here"
-    # Servers that send PATH_INFO alone; those that rewrite.
+    # Servers that send PATH_INFO alone; those that send the same as both.
     assert fetch(web, "", PATH_INFO="/ping", REQUEST_URI=None).body == b"still here"
-    assert fetch(web, "/rewritten", REQUEST_URI="/ping?x=1").body == b"still here"
+    assert fetch(web, "/ping", PATH_INFO="/ping", REQUEST_URI="/ping?x=1").body == b"still here"
+    assert fetch(web, "/-", PATH_INFO="/status", REQUEST_URI=None).body.startswith(b"pool:")
+    # A front controller gets every path that anybody writes, and the page is not for anybody.
+    for more in ({}, {"PATH_INFO": "/ping"}):
+        answer = fetch(web, "/t", "ok&out=mine", SCRIPT_FILENAME=web.t, REQUEST_URI="/ping?ok&out=mine", **more)
+        assert answer.body == b"mine", more
     assert fetch(web, "/ping", REQUEST_URI=None, SCRIPT_FILENAME=None).body == b"still here"
     # An Authorizer is asked about a page, it is not the page.
     params = cgi_params(web.t, "out=Status: 200%0d%0a%0d%0a", SCRIPT_NAME="/ping")

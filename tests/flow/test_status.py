@@ -7,7 +7,7 @@ import threading
 import time
 
 import daemon
-from fcgi import Conn, ask, cgi_params, whole
+from fcgi import KEEP, Conn, ask, cgi_params, whole
 
 FPM_FIELDS = ["pool", "process manager", "start time", "start since", "accepted conn", "listen queue",
               "max listen queue", "listen queue len", "idle processes", "active processes",
@@ -48,6 +48,24 @@ def test_busy_workers_are_shown_and_status_needs_none_of_them(served):
                                 for p in served.status("web", full=True)["processes"]))
     for c in busy:
         c.close()
+
+
+def test_readers_that_stop_keep_nobody_away(served):
+    """As many pages in hand as may be, and nobody takes them: others get theirs all the same."""
+    params = cgi_params("/status", "html")
+    stopped = []
+    try:
+        for _ in range(8):
+            c = Conn(served.sock("status"))
+            c.send(b"".join(whole(params, id_=i, flags=KEEP) for i in range(1, 61)))
+            stopped.append(c)
+        started = time.monotonic()
+        row = served.status("web")
+        # Without that they are waited for as long as request_body_timeout says, a minute.
+        assert row["pool"] == "web" and time.monotonic() - started < 30
+    finally:
+        for c in stopped:
+            c.close()
 
 
 def test_text_form(served):
