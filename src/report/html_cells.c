@@ -214,7 +214,10 @@ static int worker_time(struct bytes *out, const struct rows *rows)
 
 static int worker_request(struct bytes *out, const struct rows *rows)
 {
-    int rc = named(out, rows, "request method");
+    const struct row *method = html_find(rows, "request method");
+    if (method != NULL && method->type == ROW_TEXT && strcmp(method->text, "-") == 0)
+        return html_put(out, HTML_NONE);
+    int rc = html_value(out, method);
     if (rc == 0)
         rc = html_put(out, " ");
     return rc < 0 ? rc : named(out, rows, "request uri");

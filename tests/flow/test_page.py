@@ -479,6 +479,8 @@ def test_many_alarms(site, browser):
     browser.open(site.url())
     browser.wait(lambda: len(names(browser)) == 8, "the pools")
     assert browser.texts(".alarms li")[5:] == ["and 3 pools more"]
+    # Peaks of several pools are no peak of all.
+    assert browser.texts(".figure")[1] == "Queue\n0\npeak of one pool 5"
 
 
 def test_a_thousand_pools(site, browser):
@@ -541,6 +543,11 @@ def test_pictures(site, browser):
             browser.window(width, height, late)
             browser.picture(PICTURES / f"{name}-{width}{'-dark' if late else ''}.png")
             assert browser.run("return document.documentElement.scrollWidth") == width
+            if width == 390 and rest:  # what one line of the workers is like, all are
+                edges = browser.run("return [...document.querySelectorAll('.detail .list td:first-child,"
+                                    ".detail .list td.state, .detail .list td.long')].map((e) => "
+                                    "[e.className, getComputedStyle(e).textAlign, getComputedStyle(e).paddingLeft])")
+                assert {tuple(edge[1:]) for edge in edges} <= {("left", "0px"), ("start", "0px")}, edges
     browser.away = True
     site.answer = lambda query: None
     browser.wait(lambda: "no answer" in browser.text(".pulse"), "away", hurry=True)

@@ -199,6 +199,11 @@ static void test_values(void **state)
     text = body(sample_report(sample_honest(), "git"), false);
     assert_int_equal(count(text, "data-name=\"Pid\""), 0);
     free(text);
+    struct board_snapshot fresh = sample_honest();
+    memset(&fresh.views[1].request, 0, sizeof fresh.views[1].request);
+    text = body(sample_report(fresh, "git"), true);
+    assert_int_equal(count(text, "data-name=\"Request\">" HTML_NONE "</td>"), 1);
+    free(text);
 }
 
 /* Style and script are in it as they are, and nothing of the page's is looked for elsewhere. */

@@ -268,11 +268,12 @@ function drawFigures(second) {
   const troubled = list.filter((pool) => pool.severity >= 3).length;
   const up = Math.max(0, ...list.map((pool) => pool.number("start since") ?? 0));
   const limit = list.reduce((sum, pool) => sum + (pool.number("max children") ?? 0), 0);
-  const peak = list.reduce((sum, pool) => sum + (pool.number("max listen queue") ?? 0), 0);
+  // Peaks of several pools were not at one time: they make no sum.
+  const peak = Math.max(0, ...list.map((pool) => pool.number("max listen queue") ?? 0));
   say(version_, [version, up > 0 ? "up " + span(up) : ""].filter((text) => text !== "").join(" \u00b7 "));
   say(f.rate.value, decimal(totals("rate")));
   say(f.queue.value, count(totals("queue")));
-  say(f.queue.note, "peak " + count(peak));
+  say(f.queue.note, (list.length > 1 ? "peak of one pool " : "peak ") + count(peak));
   say(f.workers.value, count(totals("busy")));
   say(f.workers.note, `of ${count(totals("total"))}, at most ${count(limit)}`);
   say(f.trouble.value, count(troubled));
