@@ -39,6 +39,7 @@ struct survey {
     int bell;
     survey_meter *meter;
     struct job *job;
+    uint64_t rested; /* no proportional sizes before */
 };
 
 static void let_go(struct job *j)
@@ -110,13 +111,14 @@ static int start_thread(struct job *j)
     return r;
 }
 
-static void abandon(struct survey *s)
+static void abandon(struct survey *s, uint64_t now)
 {
     (void)atomic_fetch_add(&lost, 1);
     if (atomic_exchange(&s->job->state, JOB_ABANDONED) == JOB_DONE)
         (void)atomic_fetch_sub(&lost, 1); /* it has come back */
     let_go(s->job);
     s->job = NULL;
+    s->rested = now + SURVEY_REST;
 }
 
 static struct job *make_job(const struct survey *s, const pid_t *pids, size_t count, uint64_t now)
@@ -132,7 +134,7 @@ static struct job *make_job(const struct survey *s, const pid_t *pids, size_t co
         let_go(j);
         return NULL;
     }
-    j->rollup = atomic_load(&lost) == 0;
+    j->rollup = atomic_load(&lost) == 0 && now >= s->rested;
     j->meter = s->meter;
     j->began = now;
     j->count = count;
@@ -146,7 +148,7 @@ int survey_start(struct survey *s, const pid_t *pids, size_t count, uint64_t now
     if (s->job != NULL && now - s->job->began < SURVEY_PATIENCE)
         return SURVEY_BUSY;
     if (s->job != NULL)
-        abandon(s);
+        abandon(s, now);
     struct job *j = make_job(s, pids, count, now);
     if (j == NULL)
         return error_errno(err, ENOMEM, "a survey");
@@ -181,7 +183,7 @@ struct survey *survey_free(struct survey *s)
     if (s == NULL)
         return NULL;
     if (s->job != NULL)
-        abandon(s);
+        abandon(s, 0);
     descriptor_close(&s->bell);
     free(s);
     return NULL;

@@ -8,7 +8,8 @@
  * can make nobody wait (host/meter.h), and a slow survey holds up nothing.
  *
  * A thread that does not come back is left where it is (it ends with the process, or at its exec),
- * and until it does the proportional sizes, for which it waits, are asked of nobody.
+ * and until it does the proportional sizes, for which it waits, are asked of nobody; nor are they for
+ * a while after that: it may have been at work all the time.
  */
 
 #include <stdbool.h>
@@ -31,6 +32,8 @@ int survey_fd(const struct survey *s);
  * under way and has been for less than SURVEY_PATIENCE; negative: no memory, no thread. */
 enum { SURVEY_BUSY = 1 };
 #define SURVEY_PATIENCE UINT64_C(10000000) /* microseconds */
+/* Begun after one was given up, for so long: a survey without proportional sizes. */
+#define SURVEY_REST (20 * SURVEY_PATIENCE)
 int survey_start(struct survey *s, const pid_t *pids, size_t count, uint64_t now,
                  struct error *err);
 struct survey_result {
