@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -151,4 +152,21 @@ ssize_t descriptor_read_all(int fd, void *data, size_t length)
         got += (size_t)n;
     }
     return (ssize_t)got;
+}
+
+int descriptor_standard(const char *path)
+{
+    static const char *const paths[2][3] = {
+        {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"},
+        {"/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"},
+    };
+
+    for (int fd = 1; fd <= 2; fd++) {
+        for (size_t i = 0; i < 3; i++) {
+            if (strcmp(path, paths[fd - 1][i]) == 0) {
+                return fd;
+            }
+        }
+    }
+    return -1;
 }

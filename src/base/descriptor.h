@@ -32,5 +32,8 @@ int descriptor_write_all(int fd, const void *data, size_t length);
 ssize_t descriptor_write_now(int fd, const void *data, size_t length);
 /* Read until `length` bytes or the end; the count or -errno. */
 ssize_t descriptor_read_all(int fd, void *data, size_t length);
+/* 1 or 2 when this is a name of standard output or error, else -1.  In a container those are the usual
+ * logs, and they are links, which a log file may not be. */
+int descriptor_standard(const char *path);
 
 #endif

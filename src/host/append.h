@@ -13,12 +13,15 @@
 /*
  * Open for appending; a file that is not there is made, 0640.  A regular file with one name, a FIFO
  * or a character device; /dev/stdout, /dev/stderr and the other names of the descriptors 1 and 2 mean
- * these.  A FIFO is opened for reading too where that is allowed: then lines wait in it for a reader,
- * and else there has to be one.
- * The descriptor (close-on-exec, 3 or more, O_NONBLOCK on an open file description of its own, but
- * for a socket and for a pipe that may not be opened again), or negative with err.
+ * these.
+ * The descriptor (close-on-exec, 3 or more, for writing alone, O_NONBLOCK on an open file description of
+ * its own, but for a socket and for a pipe that may not be opened again), or negative with err.
+ *
+ * *ret_keep is -1, or for a FIFO, where that is allowed, a descriptor for reading, too: while it is
+ * open lines wait in the FIFO for a reader, and else there has to be one.  Whoever writes must not get
+ * it: he could read the lines of others.
  */
-int append_open(const char *path, struct error *err);
+int append_open(const char *path, int *ret_keep, struct error *err);
 /* What of that can be told without making or opening anything: 0, or negative with err. */
 int append_check(const char *path, struct error *err);
 

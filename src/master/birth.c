@@ -18,6 +18,7 @@
 #include "host/process.h"
 #include "master/control.h"
 #include "master/signals.h"
+#include "pool/logs.h"
 
 /* Descriptors that the master itself needs, whatever its pools are, and those who give orders. */
 #define FILES_OWN (64 + CONTROL_LINKS)
@@ -26,6 +27,8 @@
 /* A listening socket: itself, as it was handed over, and on its way to the store. */
 #define FILES_LISTEN 3
 #define FILES_WORKER 4
+/* A log file of a pool: itself, its other end when it is a FIFO, an examination (2). */
+#define FILES_LOG 4
 
 /* "NAME=value" of our own environment; NULL when it is not set. */
 static char *inherited(const char *name)
@@ -107,9 +110,12 @@ static uint64_t files_needed(const struct conf *conf)
 {
     uint64_t needed = FILES_OWN;
 
-    for (size_t i = 0; i < conf->pool_count; i++)
+    for (size_t i = 0; i < conf->pool_count; i++) {
         needed += FILES_POOL + conf->pools[i].listen.count * FILES_LISTEN +
                   (uint64_t)conf->pools[i].pm_max_children * FILES_WORKER;
+        for (size_t k = 0; k < HANDOVER_LOGS; k++)
+            needed += logs_path(&conf->pools[i], (enum handover_log)k) != NULL ? FILES_LOG : 0;
+    }
     return needed;
 }
 

@@ -17,8 +17,10 @@ int logs_fd(const struct logs *l, enum handover_log which)
 void logs_close(struct logs *l)
 {
     for (size_t i = 0; i < HANDOVER_LOGS; i++) {
-        if (l->files[i].path != NULL)
+        if (l->files[i].path != NULL) {
             descriptor_close(&l->files[i].fd);
+            descriptor_close(&l->files[i].keep);
+        }
         free(l->files[i].path);
     }
     *l = (struct logs){0};
@@ -37,9 +39,9 @@ const char *logs_path(const struct conf_pool *pool, enum handover_log which)
     return NULL;
 }
 
-static int open_one(enum handover_log which, const char *path, struct error *err)
+static int open_one(enum handover_log which, const char *path, int *ret_keep, struct error *err)
 {
-    int fd = append_open(path, err);
+    int fd = append_open(path, ret_keep, err);
 
     return fd < 0 ? error_wrap(err, "%s", options[which]) : fd;
 }
@@ -62,13 +64,13 @@ int logs_open(struct logs *ret, const struct conf_pool *pool, const struct logs 
 
         if (path == NULL)
             continue;
-        f->fd = -1;
+        f->fd = f->keep = -1;
         f->path = strdup(path);
         if (f->path == NULL)
             return error_errno(err, ENOMEM, "%s", options[i]);
         if (has(before, i, path))
             continue;
-        f->fd = open_one((enum handover_log)i, path, err);
+        f->fd = open_one((enum handover_log)i, path, &f->keep, err);
         if (f->fd < 0)
             result = f->fd;
     }
@@ -83,8 +85,13 @@ unsigned logs_replace(struct logs *l, struct logs *next)
         struct logs_file *f = &next->files[i];
 
         if (f->path != NULL && f->fd < 0) {
-            f->fd = logs_fd(l, (enum handover_log)i);
-            l->files[i].fd = -1;
+            struct logs_file *before = &l->files[i];
+
+            if (before->path != NULL) {
+                f->fd = before->fd;
+                f->keep = before->keep;
+                before->fd = before->keep = -1;
+            }
         } else if (f->path != NULL || l->files[i].path != NULL) { /* opened; or not any more */
             changed |= 1u << i;
         }
@@ -98,13 +105,16 @@ unsigned logs_replace(struct logs *l, struct logs *next)
 int logs_reopen(struct logs *l, enum handover_log which, struct error *err)
 {
     struct logs_file *f = &l->files[which];
-    int fd = f->path == NULL ? -1 : open_one(which, f->path, err);
+    int keep = -1;
+    int fd = f->path == NULL ? -1 : open_one(which, f->path, &keep, err);
 
     if (f->path == NULL)
         return 0;
     if (fd < 0)
         return fd;
     descriptor_close(&f->fd);
+    descriptor_close(&f->keep);
     f->fd = fd;
+    f->keep = keep;
     return 0;
 }

@@ -15,6 +15,7 @@ struct logs { /* zeroed: none is wanted */
     struct logs_file {
         char *path; /* owned; NULL: not wanted */
         int fd;     /* where one is wanted; -1: not open */
+        int keep;   /* likewise: what keeps a FIFO open for reading (host/append.h), or -1 */
     } files[HANDOVER_LOGS];
 };
 
