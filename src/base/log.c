@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor.h"
 #include "base/journald.h"
 #include "base/line.h"
 #include "base/sink.h"
@@ -105,25 +106,6 @@ void log_set_worker(void)
     state.worker = true;
 }
 
-/* The number of a standard stream that a path means: in a container those are the usual logs, and
- * they are links, which a log file may not be. */
-static int log_standard_stream(const char *path)
-{
-    static const char *const paths[2][3] = {
-        {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"},
-        {"/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"},
-    };
-
-    for (int fd = 1; fd <= 2; fd++) {
-        for (size_t i = 0; i < 3; i++) {
-            if (strcmp(path, paths[fd - 1][i]) == 0) {
-                return fd;
-            }
-        }
-    }
-    return -1;
-}
-
 void log_set_ident(const char *ident, int facility)
 {
     state.facility = facility;
@@ -137,7 +119,7 @@ static int log_open_file(const char *path, struct error *err)
     if (path == NULL || path[0] == '\0') {
         return error_set(err, EINVAL, "the log file has no name");
     }
-    fd = log_standard_stream(path);
+    fd = descriptor_standard(path);
     if (fd < 0) {
         return sink_to_file(&state.sink, path, err);
     }
@@ -334,6 +316,22 @@ bool log_waits(void)
 {
     return state.spool.dropped > 0 || bytes_held(&state.spool.lines) > 0 ||
            state.sink.owed_length > 0;
+}
+
+struct log_rest log_rest(void)
+{
+    bool torn = state.sink.owed_length > 0;
+
+    return (struct log_rest){.lines = state.spool.dropped + spool_count(&state.spool) + torn,
+                             .torn = torn};
+}
+
+void log_go_on(const struct log_rest *before)
+{
+    state.spool.dropped += before->lines;
+    if (before->torn) {
+        sink_owe_end(&state.sink);
+    }
 }
 
 void log_set_spool(size_t bytes)

@@ -59,6 +59,14 @@ void log_set_spool(size_t bytes);
 bool log_flush(void);
 /* Whether there is something to flush. */
 bool log_waits(void);
+/* What is left unwritten by a process that another one goes on for. */
+struct log_rest {
+    uint64_t lines; /* are lost with it, and to be told of */
+    bool torn;      /* the target has the beginning of the first of them */
+};
+struct log_rest log_rest(void);
+/* Go on for it, in the target that it had. */
+void log_go_on(const struct log_rest *before);
 /*
  * From now on this process is a worker, whose stderr the master reads: a line is "<N>text" (N: the
  * syslog priority of its level), without stamp, level and pool, which the master adds when it

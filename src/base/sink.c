@@ -317,6 +317,19 @@ static int sink_pay(struct sink *s, mode_t mode)
     return 0;
 }
 
+void sink_owe_end(struct sink *s)
+{
+    struct stat st;
+
+    if (s->kind == SINK_SYSLOG || s->kind == SINK_JOURNAL || fstat(s->fd, &st) < 0) {
+        return;
+    }
+    s->device = st.st_dev;
+    s->inode = st.st_ino;
+    s->owed[0] = '\n';
+    s->owed_length = 1;
+}
+
 int sink_write(struct sink *s, const char *line, size_t length)
 {
     struct stat st;

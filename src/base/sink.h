@@ -43,6 +43,8 @@ void sink_to_descriptor(struct sink *s, int fd);
 int sink_to_file(struct sink *s, const char *path, struct error *err);
 int sink_to_syslog(struct sink *s, const char *path, struct error *err);
 int sink_to_journal(struct sink *s, const char *path, struct error *err);
+/* Somebody before us has begun a line there: a newline is owed. */
+void sink_owe_end(struct sink *s);
 /* Open the same path again.  0; negative: the old descriptor stays. */
 int sink_reopen(struct sink *s, struct error *err);
 /* At most SINK_LINE_MAX bytes, or a little more in one datagram.  0; -EAGAIN, -ENOSPC …: nothing of

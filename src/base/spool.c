@@ -60,6 +60,17 @@ void spool_pop(struct spool *s)
     }
 }
 
+uint64_t spool_count(const struct spool *s)
+{
+    size_t held = bytes_held(&s->lines), length = 0;
+    uint64_t count = 0;
+
+    for (size_t at = 0; at < held; at += sizeof(length) + length, count++) {
+        memcpy(&length, bytes_front(&s->lines) + at, sizeof(length));
+    }
+    return count;
+}
+
 void spool_drop(struct spool *s)
 {
     while (bytes_held(&s->lines) > 0) {

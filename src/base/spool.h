@@ -24,6 +24,8 @@ void spool_push(struct spool *s, const char *line, size_t length);
 const char *spool_first(struct spool *s, size_t *ret_length);
 /* The oldest line is written. */
 void spool_pop(struct spool *s);
+/* How many lines it holds. */
+uint64_t spool_count(const struct spool *s);
 /* Nobody will write what is left: it is dropped, too. */
 void spool_drop(struct spool *s);
 

@@ -176,10 +176,21 @@ size_t crew_open(struct crew *c, char *const *reasons)
     return failed;
 }
 
+void crew_say_held(struct crew *c)
+{
+    for (size_t i = 0; i < c->member_count; i++) {
+        struct member *m = c->members[i];
+
+        gang_say_held(m->gang);
+        (void)voice_flush(&m->voice, gang_name(m->gang), true, clock_monotonic());
+    }
+}
+
 struct crew *crew_free(struct crew *c)
 {
     if (c == NULL)
         return NULL;
+    crew_say_held(c);
     crew_measure_free(c);
     while (c->member_count > 0)
         crew_place_dismiss(c->members[c->member_count - 1]);

@@ -41,6 +41,9 @@ size_t crew_open(struct crew *c, char *const *reasons);
 /* Settle all of them soon. */
 void crew_settle_all(struct crew *c);
 
+/* Say now how many lines of workers were held back: whoever comes after us does not know. */
+void crew_say_held(struct crew *c);
+
 /* For master/reap.h. */
 bool crew_dead(struct crew *c, pid_t pid, int code, int status, uint64_t cpu);
 bool crew_pool_user(const struct crew *c, uid_t uid);

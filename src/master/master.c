@@ -62,7 +62,12 @@ static int start_daemon(struct master *m, struct error *err)
 static int start_log(struct master *m, struct error *err)
 {
     journal_tune(&m->inspection.conf->global);
-    return journal_open(&m->inspection.conf->global, m->daemon, err);
+    int r = journal_open(&m->inspection.conf->global, m->daemon, err);
+
+    if (r == 0 && m->adopted != NULL)
+        log_go_on(&(struct log_rest){.lines = m->adopted->facts.log_lines,
+                                     .torn = m->adopted->facts.log_torn});
+    return r;
 }
 
 static int start_limits(struct master *m, struct error *err)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/log.h"
 #include "pool/gang_freeze.h"
 
 /* ---- what is written ---- */
@@ -104,6 +105,7 @@ static int write_master(const struct master *m, struct state *to, struct frozen_
 {
     struct upgrade_facts *f = calloc(1, sizeof(*f));
     int waiters[CONTROL_LINKS];
+    const struct log_rest rest = log_rest();
 
     if (f == NULL)
         return -ENOMEM;
@@ -111,6 +113,8 @@ static int write_master(const struct master *m, struct state *to, struct frozen_
                                 .files_soft = m->context.files.rlim_cur,
                                 .files_hard = m->context.files.rlim_max,
                                 .daemon = m->daemon,
+                                .log_lines = rest.lines,
+                                .log_torn = rest.torn,
                                 .control = m->control == NULL ? -1 : control_listener(m->control),
                                 .control_group =
                                     m->control == NULL ? (gid_t)-1 : control_group(m->control)};
@@ -142,6 +146,8 @@ static int freeze(void *cookie, struct state *to, struct frozen_fds *fds, struct
 {
     struct master *m = cookie;
     struct writing w = {.to = to, .fds = fds};
+
+    crew_say_held(m->crew);
     int r = write_master(m, to, fds);
 
     if (r < 0)

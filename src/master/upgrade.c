@@ -269,6 +269,8 @@ static void become(struct upgrade *u)
     struct error err = ERROR_NONE;
     char variable[64];
 
+    /* Before the state is: it tells which lines the log has not taken. */
+    log_write(LOG_LEVEL_NOTICE, NULL, "ganger %s becomes %s", GANGER_VERSION, u->path);
     __attribute__((cleanup(descriptor_cleanup))) int state = seal_state(u, &fds, &err);
     (void)snprintf(variable, sizeof(variable), UPGRADE_VARIABLE "=%d", state);
     char **envp = successor_environment(left_out, variable);
@@ -276,10 +278,8 @@ static void become(struct upgrade *u)
         .path = u->path, .argv = u->argv, .envp = envp, .fds = fds.items, .count = fds.count};
     if (state >= 0 && envp == NULL)
         (void)error_errno(&err, ENOMEM, "the environment");
-    else if (state >= 0) {
-        log_write(LOG_LEVEL_NOTICE, NULL, "ganger %s becomes %s", GANGER_VERSION, u->path);
+    else if (state >= 0)
         (void)successor_become(&plan, &err);
-    }
     free(envp);
     frozen_fds_clear(&fds);
     fail(u, &err);

@@ -27,6 +27,8 @@ static const struct state_field facts_fields[] = {
     FACT(FLAG, daemon, 0, 1),
     FACT(I32, control, -1, INT_MAX),
     FACT(U32, control_group, 0, UINT32_MAX),
+    FACT(U64, log_lines, 0, INT64_MAX),
+    FACT(FLAG, log_torn, 0, 1),
     FACT(I32, pid_fds[0], -1, INT_MAX),
     FACT(I32, pid_fds[1], -1, INT_MAX),
     FACT(TEXT, pid_paths[0], 0, UPGRADE_PATH),

@@ -33,6 +33,8 @@ struct upgrade_facts {
     bool daemon;
     int control;            /* its listening socket, -1: none */
     uint32_t control_group; /* whose members may give orders; (gid_t)-1: nobody's */
+    uint64_t log_lines;     /* that its log did not take (base/log.h) … */
+    bool log_torn;          /* … and whether it has the beginning of one */
     int pid_fds[2];         /* of the pid files, -1: none */
     char pid_paths[2][UPGRADE_PATH];
 };

@@ -173,6 +173,9 @@ void gang_tell_level(struct gang *g, enum log_level level);
  * cannot be opened is said, and the old one stays: how many those were. */
 unsigned gang_logs_reopen(struct gang *g);
 
+/* Say at once how many lines of its workers were held back so far. */
+void gang_say_held(struct gang *g);
+
 /* Replace every worker that serves now, as if it had reached pm.max_requests. */
 void gang_replace_all(struct gang *g);
 

@@ -21,6 +21,9 @@
 /* So many pipes are enlarged at most: what the kernel grants a user has an end. */
 #define LARGE_MOST 32u
 
+/* A moment at which everything is due. */
+#define AT_ONCE (CLOCK_NEVER - 1)
+
 struct speaker {
     struct gang *gang;
     pid_t pid;
@@ -95,7 +98,7 @@ static void end_output(struct gang *g, struct output *o, const struct gang_watch
     (void)count_flood(g, o, was);
     g->hooks.unwatch(g->hooks.cookie, g, watch);
     output_close(o, take_line, &s);
-    say_held(g, o, pid, UINT64_MAX - 1);
+    say_held(g, o, pid, AT_ONCE);
 }
 
 /* OUTPUT_END: it is closed now. */
@@ -181,8 +184,6 @@ void gang_lines_leftover(struct gang *g, uint32_t serial, uint64_t now)
 /* Said in time even of those who are silent by now. */
 static void say_all(struct gang *g, uint64_t now)
 {
-    if (now < g->lines_due)
-        return;
     g->lines_due = CLOCK_NEVER;
     for (uint32_t i = 0; i < g->slots; i++) {
         if (g->workers[i].state != LIFECYCLE_EMPTY)
@@ -192,9 +193,15 @@ static void say_all(struct gang *g, uint64_t now)
         say_held(g, &g->leftovers[i].output, g->leftovers[i].pid, now);
 }
 
+void gang_say_held(struct gang *g)
+{
+    say_all(g, AT_ONCE);
+}
+
 uint64_t gang_lines_settle(struct gang *g, uint64_t now)
 {
-    say_all(g, now);
+    if (now >= g->lines_due)
+        say_all(g, now);
     while (g->leftover_count > 0 && g->leftovers[0].expires <= now)
         end_leftover(g, 0); /* they are in the order of their expiry */
     if (g->leftover_count > 0 && g->leftovers[0].expires < g->lines_due)

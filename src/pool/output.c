@@ -163,8 +163,12 @@ void output_enlarge(struct output *o, bool large)
 
 void output_close(struct output *o, output_line *give, void *cookie)
 {
-    if (bytes_held(&o->line) > 0 && give != NULL)
-        give_line(o, o->pace.begun && o->pace.credit == 0, give, cookie);
+    bool held = o->pace.begun && o->pace.credit == 0;
+
+    if (bytes_held(&o->line) > 0 && give != NULL) {
+        pace_hold(&o->pace, held, 0);
+        give_line(o, held, give, cookie);
+    }
     bytes_clear(&o->line);
     o->cutting = 0;
     descriptor_close(&o->fd);

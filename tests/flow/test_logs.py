@@ -122,6 +122,43 @@ def test_a_flood_slows_nobody_and_every_line_counts(web):
     assert all(re.fullmatch(shown[:-1], x) for x in log.splitlines() if " wrote: " in x)
 
 
+@pytest.mark.parametrize("end", ["stop", "upgrade"])
+def test_lines_held_back_are_counted_to_the_end(web, end):
+    """A gang writes more than may be shown at once; before it is time to say so the master goes."""
+    pids, spoken = web.notes / "pids", web.notes / "spoken"
+    text = f"""#!/usr/bin/python3
+import os, signal, socket
+def note(path):
+    with open(path, "a") as f:
+        f.write(str(os.getpid()) + "\\n")
+def speak(*_):
+    os.write(2, b"".join(b"line %d\\n" % i for i in range(450)))
+    note("{spoken}")
+signal.signal(signal.SIGUSR1, speak)
+note("{pids}")
+s = socket.socket(fileno=0)
+while True:
+    s.accept()[0].close()
+"""
+    web.write(native(web, "burst", text, pm__max_children=4))
+    web.start()
+    wait_for(lambda: web.status("burst")["idle processes"] == 4, what="four serve")
+    for pid in pids.read_text().split():
+        os.kill(int(pid), signal.SIGUSR1)
+    wait_for(lambda: spoken.exists() and len(spoken.read_text().split()) == 4, what="four have spoken")
+    if end == "stop":
+        web.stop()
+    else:
+        assert web.ctl("upgrade", "--wait").returncode == 0
+        web.wait_log("upgraded from")
+
+    def shown():
+        return len(re.findall(r"worker \d+ wrote: line \d+$", web.log, re.M))
+    wait_for(lambda: shown() + suppressed(web.log, "burst") >= 4 * 450, what="an account of all lines")
+    assert shown() + suppressed(web.log, "burst") == 4 * 450
+    assert shown() >= 1000
+
+
 def test_C42_stderr_of_a_program_in_the_log(web):
     """10 MiB of it, then the answer: the client gets that, the log a number of whole lines and the count of the
     rest."""
@@ -344,6 +381,36 @@ def test_C63_a_pipe_that_nobody_reads(web):
         with open(out, "ab") as f:
             reader = subprocess.Popen(["cat", str(fifo)], stdout=f)
         wait_for(lambda: "meanwhile" in out.read_text())
+    finally:
+        reader.kill()
+        reader.wait()
+
+
+def test_an_upgrade_tells_of_what_the_log_did_not_take(web):
+    """Lines that wait for a reader are lost with the old image: the new one says how many."""
+    fifo, out = web.base / "log.fifo", web.base / "read.log"
+    os.mkfifo(fifo)
+    web.globals = f'error_log = "{fifo}"'
+    web.write(*(cgi(web, pool, pm__max_children=1) for pool in POOLS))
+    web.start()
+    with open(out, "wb") as f:
+        reader = subprocess.Popen(["cat", str(fifo)], stdout=f)
+    try:
+        wait_for(lambda: "ready to handle" in out.read_text(), what="what was written before")
+        reader.send_signal(signal.SIGSTOP)
+        tokens = fill(web, 60)
+        assert web.ctl("upgrade", "--wait").returncode == 0
+        reader.send_signal(signal.SIGCONT)
+
+        def found():
+            return re.findall(r'said into stderr: "(token-\d{6}-)y{700}"', out.read_text())
+        wait_for(lambda: len(found()) + sum(dropped(out.read_text())) >= len(tokens), what="an account of all lines")
+        assert len(found()) == len(set(found())) < len(tokens)
+        # Its own words on the way are among them.
+        assert len(found()) + sum(dropped(out.read_text())) <= len(tokens) + 10
+        whole(out.read_text())
+        assert fcgi.ask(web.sock("w0"), web.t, "err=after%0a&ok&out=x").body == b"x"
+        wait_for(lambda: '"after"' in out.read_text(), what="a new line")
     finally:
         reader.kill()
         reader.wait()

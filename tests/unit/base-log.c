@@ -408,6 +408,53 @@ static void test_spool(void **unused)
     close(fds[1]);
 }
 
+/* What one process leaves unwritten the next one tells of, on a line of its own. */
+static void test_rest(void **unused)
+{
+    const struct log_rest torn = {.lines = 3, .torn = true};
+    int saved = dup(2);
+    int fds[2];
+
+    (void)unused;
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    assert_int_equal(log_open(LOG_TARGET_STDERR, NULL, NULL), 0);
+    assert_true(dup2(fds[1], 2) == 2);
+    assert_int_equal(log_rest().lines, 0);
+    assert_false(log_rest().torn);
+    log_set_spool(4096);
+    while (!log_waits())
+        log_write(LOG_LEVEL_NOTICE, NULL, "........................");
+    log_write(LOG_LEVEL_NOTICE, NULL, "........................");
+    assert_int_equal(log_rest().lines, 2); /* kept */
+    for (int i = 0; i < 998; i++)
+        log_write(LOG_LEVEL_NOTICE, NULL, "........................");
+    assert_int_equal(log_rest().lines, 1000); /* some of them dropped */
+    assert_false(log_rest().torn);
+    log_set_spool(0);
+    assert_int_equal(log_rest().lines, 1000);
+    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+    do
+        while (read(fds[0], text, sizeof(text)) > 0)
+            ;
+    while (!log_flush());
+    while (read(fds[0], text, sizeof(text)) > 0)
+        ;
+    assert_int_equal(log_rest().lines, 0);
+    log_go_on(&torn);
+    assert_true(log_waits());
+    assert_int_equal(log_rest().lines, 4); /* the newline, too */
+    assert_true(log_flush());
+    ssize_t n = read(fds[0], text, sizeof(text) - 1);
+    assert_true(n > 0);
+    text[n] = '\0';
+    assert_int_equal(text[0], '\n');
+    assert_non_null(strstr(text, "] WARNING: 3 lines dropped\n"));
+    dup2(saved, 2);
+    close(saved);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void test_plain_lines(void **unused)
 {
     const struct log_about about = {.pool = "git", .worker = 7, .plain = true};
@@ -544,6 +591,7 @@ int main(void)
         cmocka_unit_test_setup(test_standard_streams_by_name, to_file),
         cmocka_unit_test_setup(test_closed_stderr_is_harmless, to_file),
         cmocka_unit_test_setup(test_spool, to_file),
+        cmocka_unit_test_setup(test_rest, to_file),
         cmocka_unit_test_setup(test_plain_lines, to_file),
         cmocka_unit_test_setup(test_journal_entries, to_file),
         cmocka_unit_test(test_names),

@@ -205,13 +205,15 @@ static void test_no_line_is_torn_by_a_flood(void **unused)
     assert_non_null(strstr(h.text, "|torn in two|"));
     assert_true(pace_take(&o.pace) > end);
     say(fd, "held to its end"); /* no newline, no credit: still the last words */
-    (void)number_lines(fd, 0, 2000);
+    unsigned number = number_lines(fd, 0, 2000), shown = h.lines;
     say(fd, "fatal: why");
     (void)output_read(&o, NOW + CLOCK_SEC, hear, &h);
     close(fd);
     assert_int_equal(output_read(&o, NOW + CLOCK_SEC, hear, &h), OUTPUT_END);
     output_close(&o, hear, &h);
     assert_string_equal(h.text + h.used - 11, "fatal: why|");
+    shown = h.lines - shown;
+    assert_int_equal(shown + pace_take(&o.pace), number + 1); /* that one is counted, too */
 }
 
 /* A worker that writes faster than it is read must not keep the reader; its pipe holds more then. */
