@@ -136,12 +136,9 @@ static void set_limits(struct plan *plan)
         .resource = RLIMIT_CORE, .value = {.rlim_cur = core, .rlim_max = core}};
 }
 
-int plan_make(struct plan *ret, const struct conf_pool *pool, const struct pool_context *context,
-              const struct ports *ports, struct error *err)
+static int make(struct plan *ret, const struct conf_pool *pool, const struct pool_context *context,
+                const struct ports *ports, struct error *err)
 {
-    *ret = (struct plan){.pool = pool, .context = context};
-    settings_init(&ret->settings);
-
     int r = check_identity(&ret->identity, pool, context, NULL, err);
     if (r == CHECK_REFUSED)
         return -EPERM;
@@ -156,6 +153,16 @@ int plan_make(struct plan *ret, const struct conf_pool *pool, const struct pool_
     if (r < 0)
         return error_errno(err, -r, "the pool's settings do not fit into %u bytes", SETTINGS_MAX);
     return 0;
+}
+
+int plan_make(struct plan *ret, const struct conf_pool *pool, const struct pool_context *context,
+              const struct ports *ports, struct error *err)
+{
+    *ret = (struct plan){.pool = pool, .context = context};
+    settings_init(&ret->settings);
+    int r = make(ret, pool, context, ports, err);
+    ret->whole = r == 0;
+    return r;
 }
 
 void plan_clear(struct plan *p)
@@ -267,6 +274,13 @@ static int list_fds(const struct plan *p, const struct plan_fds *fds, const stru
     return 0;
 }
 
+int plan_usable(const struct plan *p, struct error *err)
+{
+    return p->whole ? 0
+                    : error_set(err, EPERM,
+                                "who its processes run as, or what they run, could not be found");
+}
+
 int plan_spawn(const struct plan *p, const struct ports *ports, const struct plan_fds *fds,
                uint32_t slot, uint32_t generation, struct spawned *ret, struct error *err)
 {
@@ -275,7 +289,10 @@ int plan_spawn(const struct plan *p, const struct ports *ports, const struct pla
     char slot_text[16], generation_text[16];
     const struct native_fds native = {
         .output = fds->output, .board = fds->board, .bell = fds->bell};
+    int r = plan_usable(p, err);
 
+    if (r < 0)
+        return r;
     if (p->native != NULL) {
         plan_fill(p, &spawn);
         return native_spawn(p->native, &spawn, ports, &native, slot, p->slots, generation, ret,
@@ -301,7 +318,7 @@ int plan_spawn(const struct plan *p, const struct ports *ports, const struct pla
 
     plan_fill(p, &spawn);
     spawn.argv = argv;
-    int r = list_fds(p, fds, ports, null, settings, &list, &spawn.fd_count);
+    r = list_fds(p, fds, ports, null, settings, &list, &spawn.fd_count);
     if (r < 0)
         return error_errno(err, -r, "start a worker");
     spawn.fds = list;

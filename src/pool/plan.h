@@ -31,6 +31,7 @@ struct plan {
     struct native *native;   /* kind = fastcgi; NULL: workers are ganger's own */
     uint32_t slots;          /* of the board; the owner sets it */
     const struct logs *logs; /* of the pool; borrowed; the owner sets it */
+    bool whole;              /* plan_make() succeeded; else nobody is started by it */
 };
 
 /* 0; negative with err in the words of the configuration.  *ret is to be cleared in any case. */
@@ -44,6 +45,8 @@ int plan_renew(struct plan *p, const struct conf_pool *pool, const struct ports 
                struct error *err);
 /* The settings as a sealed memfd: the descriptor, or negative. */
 int plan_seal(const struct plan *p, struct error *err);
+/* 0; negative for a plan that failed, by which processes would keep the master's identity. */
+int plan_usable(const struct plan *p, struct error *err);
 
 struct plan_fds { /* the parent's numbers for what the worker is born with; all borrowed */
     int output;   /* its descriptor 2 */

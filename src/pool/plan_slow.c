@@ -52,7 +52,10 @@ int plan_examine(const struct plan *p, const struct plan_case *c, struct spawned
     struct spawn_plan spawn = SPAWN_PLAN_INIT;
     char program[] = "ganger-slow", word[] = HANDOVER_SLOW_WORD, enter[] = "chroot";
     char *argv[] = {program, p->pool->name, word, p->pool->chroot == NULL ? NULL : enter, NULL};
+    int r = plan_usable(p, err);
 
+    if (r < 0)
+        return r;
     __attribute__((cleanup(descriptor_cleanup))) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0)
         return error_errno(err, errno, "/dev/null");
