@@ -22,8 +22,9 @@ bool process_signals_normalise(const sigset_t *blocked);
 int process_raise_files_limit(uint64_t wanted, struct error *err);
 /* Pids of our direct children as the kernel lists them, zombies too; malloc'd.  0 or negative. */
 int process_children(pid_t **ret, size_t *ret_count, struct error *err);
-/* SIGTERM to every child, SIGKILL to those that live after `patience` (usec), and as long again for
- * these to go; all are collected.  How many are left.  Waits: not for a process that serves. */
+/* SIGTERM to every child, SIGKILL to those that live after `patience` (usec) and to those that their
+ * deaths leave to us, and as long again, a second at least, for these to go; all are collected.  How
+ * many are left.  Waits: not for a process that serves. */
 size_t process_end_children(uint64_t patience);
 /* The folder that holds /proc/self/exe, malloc'd; NULL on failure. */
 char *process_program_folder(void);

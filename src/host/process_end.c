@@ -11,6 +11,7 @@
 #include "host/process.h"
 
 #define PAUSE_MSEC 10
+#define KILLED_PATIENCE CLOCK_SEC /* at least: they go one generation after the other */
 
 static void collect(void)
 {
@@ -45,12 +46,17 @@ size_t process_end_children(uint64_t patience)
     size_t left = 0;
 
     for (size_t i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++) {
-        uint64_t end = clock_monotonic() + patience;
+        uint64_t end;
+
+        if (ladder[i] == SIGKILL && patience < KILLED_PATIENCE)
+            patience = KILLED_PATIENCE;
+        end = clock_monotonic() + patience;
 
         (void)signal_all(ladder[i]);
         do {
             collect();
-            left = signal_all(0);
+            /* Whom we kill may leave children, which come to us. */
+            left = signal_all(ladder[i] == SIGKILL ? SIGKILL : 0);
             if (left == 0)
                 return 0;
             (void)poll(NULL, 0, PAUSE_MSEC);

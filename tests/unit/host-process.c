@@ -98,6 +98,39 @@ static void test_end_children(void **unused)
     assert_int_equal(status_of(helper), 0);
 }
 
+/* Whoever is killed may leave a child, which comes to us and is killed in its turn. */
+static void test_end_descendants(void **unused)
+{
+    (void)unused;
+    pid_t helper = fork();
+    if (helper == 0) {
+        int ready[2];
+        char byte;
+        process_become_subreaper();
+        (void)signal(SIGTERM, SIG_IGN);
+        if (pipe(ready) != 0)
+            _exit(2);
+        for (int depth = 0; depth < 4; depth++) {
+            if (fork() > 0) {
+                while (depth > 0)
+                    (void)pause();
+                break;
+            }
+            (void)alarm(60); /* not for ever, should it be forgotten */
+            if (depth == 3) {
+                (void)!write(ready[1], "r", 1);
+                for (;;)
+                    (void)pause();
+            }
+        }
+        if (read(ready[0], &byte, 1) != 1)
+            _exit(3);
+        size_t left = process_end_children(200000);
+        _exit(left == 0 && waitpid(-1, NULL, 0) < 0 && errno == ECHILD ? 0 : 1);
+    }
+    assert_int_equal(status_of(helper), 0);
+}
+
 static void test_names_and_flags(void **unused)
 {
     (void)unused;
@@ -345,11 +378,12 @@ static void test_daemon(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(test_c77_signals),  IN_FOLDER(test_signals_that_wait),
-        IN_FOLDER(test_end_children), IN_FOLDER(test_names_and_flags),
-        IN_FOLDER(test_files_limit),  IN_FOLDER(test_children),
-        IN_FOLDER(test_siblings),     IN_FOLDER(test_c85_pid_file),
-        IN_FOLDER(test_daemon),       IN_FOLDER(test_c85_many_at_once),
+        IN_FOLDER(test_c77_signals),      IN_FOLDER(test_signals_that_wait),
+        IN_FOLDER(test_end_children),     IN_FOLDER(test_end_descendants),
+        IN_FOLDER(test_names_and_flags),  IN_FOLDER(test_files_limit),
+        IN_FOLDER(test_children),         IN_FOLDER(test_siblings),
+        IN_FOLDER(test_c85_pid_file),     IN_FOLDER(test_daemon),
+        IN_FOLDER(test_c85_many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
