@@ -113,6 +113,7 @@ static void start(struct gang *g, struct worker *w, uint64_t now)
     s->pidfd = child.pidfd;
     s->report = child.report_fd;
     s->program = w->pid;
+    s->told = s->omitted;
     s->omitted = 0;
     s->deadline = now + PATIENCE + g->pool->slowlog_timeout;
 }
@@ -158,6 +159,8 @@ bool gang_slow_reaped(struct gang *g, pid_t pid, int code, int status, uint64_t 
     if (s->pid == 0 || s->pid != pid)
         return false;
     bool started = s->report < 0 || spawn_result(s->report, &report, &err) != SPAWN_FAILED;
+    if (!started || code != CLD_EXITED || status != 0)
+        s->omitted += s->told + 1; /* the next entry says it */
     if (!started)
         complain(g, now, "a slow request cannot be examined", err.text);
     else if (code == CLD_EXITED && status != 0)

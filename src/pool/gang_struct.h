@@ -71,7 +71,8 @@ struct gang_slow {
     pid_t program;      /* whom it looks at */
     uint64_t deadline;  /* it is ended then */
     uint64_t free_from; /* the allowance: each takes a second of it */
-    unsigned omitted;   /* slow ones since the last that have no entry */
+    unsigned omitted;   /* slow ones since the last entry that have none … */
+    unsigned told;      /* … and what the one that is running knows of them */
     struct log_limit complaints;
 };
 

@@ -38,6 +38,7 @@ struct examiner {
     pid_t pid; /* 0: none */
     int pidfd;
     pid_t program;
+    unsigned omitted; /* what its entry is to say */
     sd_event_source *source;
 };
 
@@ -109,6 +110,7 @@ static void judge(struct slow_desk *d, const struct examiner *e, const siginfo_t
 {
     if (info->si_code == CLD_EXITED && info->si_status == 0)
         return;
+    d->omitted += e->omitted + 1; /* the next entry says it */
     if (info->si_code == CLD_EXITED) {
         complain(d, "the slow log cannot be written: %s", strerror(info->si_status));
         return;
@@ -219,8 +221,11 @@ static int examine(struct slow_desk *d, struct request *r, uint64_t now, struct 
     int result = errand_start(&errand, &child, err);
     if (result < 0)
         return result;
-    *e = (struct examiner){
-        .desk = d, .pid = child.pid, .pidfd = child.pidfd, .program = what.program};
+    *e = (struct examiner){.desk = d,
+                           .pid = child.pid,
+                           .pidfd = child.pidfd,
+                           .program = what.program,
+                           .omitted = what.omitted};
     d->running++;
     d->omitted = 0;
     /* Unwatched it is only reaped later, as others' children are. */

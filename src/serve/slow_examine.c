@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What /proc says is read at once: it is of the moment at which the request was found slow.  Hooks stop
- * programs and cost time, so they run one after the other: whoever holds the lock on the slow log may
- * run one.  The lock is the process's (fcntl), not the open file's, which all of them share; and it goes
- * with the process.
+ * programs and cost time, so those of a pool run one after the other: whoever holds the lock on the
+ * pool's byte of the slow log may run one.  (Another pool with the same log does not wait for it: nobody
+ * else's programs are to keep a pool from its entries.)  The lock is the process's (fcntl), not the
+ * open file's, which all of them share; and it goes with the process.
  */
 #include "serve/slow_case.h"
 
@@ -64,14 +65,25 @@ static void add_head(struct bytes *to, const struct slow_case *c)
                        c->timeout % CLOCK_SEC / CLOCK_MSEC);
 }
 
+/* FNV-1a of its name: two pools that have the same byte only wait for one another. */
+static off_t byte_of(const char *pool)
+{
+    uint32_t hash = 2166136261u;
+
+    for (; *pool != '\0'; pool++)
+        hash = (hash ^ (unsigned char)*pool) * 16777619u;
+    return (off_t)(hash >> 1); /* fits where file offsets have 32 bits */
+}
+
 /* Is it our turn?  The text says why it never was. */
 static const char *wait_for_turn(const struct slow_case *c, const struct slow_watch *w)
 {
-    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock own = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte_of(c->pool), .l_len = 1};
     uint64_t until = clock_monotonic() + TURN_MAX;
 
     for (;;) {
-        if (fcntl(c->log, F_SETLK, &all) == 0 || (errno != EAGAIN && errno != EACCES))
+        if (fcntl(c->log, F_SETLK, &own) == 0 || (errno != EAGAIN && errno != EACCES))
             return NULL; /* what cannot be locked is not waited for */
         switch (slow_watch(w, -1, TURN_LOOK)) {
         case SLOW_PROGRAM_ENDED:
@@ -82,7 +94,7 @@ static const char *wait_for_turn(const struct slow_case *c, const struct slow_wa
             break;
         }
         if (clock_monotonic() >= until)
-            return "not run: others of this log were examined for 30 seconds";
+            return "not run: others of this pool were examined for 30 seconds";
     }
 }
 

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -27,7 +26,7 @@
 
 #define TERM_TO_KILL (CLOCK_SEC / 2)
 #define GIVE_UP (1 * CLOCK_SEC)        /* after KILL */
-#define LEFTOVERS (CLOCK_SEC / 10)     /* for what it left behind to go, twice */
+#define LEFTOVERS (CLOCK_SEC / 10)     /* for what it left behind to go before KILL */
 #define OUTPUT_MAX (UINT64_C(4) << 20) /* bytes: more of them is a flood */
 #define LAST_READS 32u                 /* once it has ended: a pipe holds less */
 #define STOPPED_LOOKS 2u               /* between two states it shows in none */
@@ -105,24 +104,35 @@ static bool read_some(struct hook *h)
 /* A word of the command, %p and %% replaced; malloc'd. */
 static char *expand(const char *word, pid_t pid)
 {
-    struct bytes out;
+    char number[16];
+    size_t digits = (size_t)snprintf(number, sizeof number, "%ld", (long)pid);
+    char *copy = malloc(strlen(word) * sizeof number + 1);
+    char *to = copy;
 
-    bytes_init(&out, PATH_MAX);
+    if (copy == NULL)
+        return NULL;
     for (const char *at = word; *at != '\0'; at++) {
         if (at[0] == '%' && at[1] == 'p') {
-            (void)bytes_printf(&out, "%ld", (long)pid);
+            memcpy(to, number, digits);
+            to += digits;
             at++;
         } else {
             at += at[0] == '%' && at[1] == '%';
-            (void)bytes_append(&out, at, 1);
+            *to++ = *at;
         }
     }
-    const char *text = bytes_string(&out);
-    char *copy = text == NULL ? NULL : strdup(text);
-    bytes_clear(&out);
+    *to = '\0';
     return copy;
 }
 
+static void free_all(char **words)
+{
+    for (size_t i = 0; words != NULL && words[i] != NULL; i++)
+        free(words[i]);
+    free(words);
+}
+
+/* All of them, or NULL. */
 static char **expand_all(char *const *words, pid_t pid)
 {
     size_t count = 0;
@@ -132,17 +142,12 @@ static char **expand_all(char *const *words, pid_t pid)
     char **list = calloc(count + 1, sizeof *list);
     for (size_t i = 0; list != NULL && i < count; i++) {
         list[i] = expand(words[i], pid);
-        if (list[i] == NULL) /* the list ends here, and the caller sees it */
-            break;
+        if (list[i] == NULL) {
+            free_all(list);
+            return NULL;
+        }
     }
     return list;
-}
-
-static void free_all(char **words)
-{
-    for (size_t i = 0; words != NULL && words[i] != NULL; i++)
-        free(words[i]);
-    free(words);
 }
 
 static int start(struct hook *h, char *const *words, struct error *err)
@@ -222,9 +227,9 @@ static void watch(struct hook *h)
         struct pollfd wait[] = {
             {.fd = h->out, .events = POLLIN},
             {.fd = h->pidfd, .events = POLLIN},
-            /* Heard once: then it is being ended anyway. */
+            /* Heard once: then it is being ended anyway, but an order leaves it less time. */
             {.fd = h->rung == 0 ? h->watch->program : -1, .events = POLLIN},
-            {.fd = h->rung == 0 ? h->watch->orders : -1, .events = POLLIN},
+            {.fd = h->rung <= 1 ? h->watch->orders : -1, .events = POLLIN},
         };
         uint64_t left = h->next > now ? h->next - now : 0;
         if (poll(wait, sizeof wait / sizeof wait[0], (int)(left / CLOCK_MSEC) + 1) <= 0)
@@ -315,7 +320,7 @@ void slow_hook(struct bytes *to, const struct slow_case *c, const struct slow_wa
         watch(&h);
         int status = reap(&h);
         /* What left its group has come to us. */
-        (void)process_end_children(h.ending == TOLD_TO_STOP ? 0 : LEFTOVERS);
+        (void)process_end_children(LEFTOVERS);
         add_result(&h, status, clock_monotonic() - h.began);
         send_on(c, before, h.rung > 0 || WIFSIGNALED(status));
         descriptor_close(&h.pidfd);

@@ -47,6 +47,7 @@ HOOKS = {
               ["/bin/sh=%p", "a\\x1b[31mb"]),
     "dies": (["/bin/sh", "-c", "echo one; kill -9 $$"], "signal 9 after ", ["one"]),
     "floods": (["/bin/sh", "-c", "exec yes"], "signal 15 after ", ["y"] * 5),
+    "long": (["/bin/sh", "-c", ": " + 9000 * "x" + "; echo whole"], "exit status 0 after ", ["whole"]),
     "lines": (["/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do echo $i; done; printf no-newline"],
               "exit status 0 after ", list("12345") + ["... 5 lines more"]),
 }
@@ -89,6 +90,39 @@ def test_hook_that_hangs(slow, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_hook_of_many_generations(slow, kind):
+    """What a hook leaves behind is ended down to the last, though each is a session of its own."""
+    slow.base.chmod(0o777)
+    nested = slow.ganger.folder.script(
+        "nested.sh", f"#!/bin/sh\ntrap '' TERM\n[ $1 = 0 ] || setsid $0 $(($1 - 1)) {slow.mark} &\n"
+        f"sleep {slow.mark} &\n: >{slow.base}/up.$1\nwait\n")
+    gate, pending = one(slow, kind, slowlog__timeout="60s", slowlog__command=hook(
+        slow, f"{nested} 3 {slow.mark} &\nuntil [ -e {slow.base}/up.0 ]; do sleep 0.05; done"))
+    e = slow.wait_entries(1)[0]
+    assert e.result.startswith("exit status 0 after "), e.text
+    daemon.wait_for(lambda: not running(slow.mark), what="nothing is left of the hook")
+    assert pending.answer is None and pending.error is None
+    gate.let_go()
+    good(pending)
+
+
+def test_one_log_of_two_pools(slow):
+    """A pool whose hooks take their time keeps no other from its entries."""
+    gate = slow.open_gate()
+    slow.add("long", slow.commands["c"], slowlog__command=hook(slow, f"exec sleep {slow.mark}"),
+             slowlog__timeout="100s")
+    slow.add("short", slow.commands["c"], slowlog__command=["/bin/echo", "%p"]).start()
+    first = slow.begin("long", gate.query("pipe"))
+    daemon.wait_for(lambda: running(slow.mark), what="the hook runs")
+    second = slow.begin("short", gate.query("pipe"))
+    e = slow.wait_entries(1)[0]
+    assert e.pool == "short" and e.hook == [str(e.program)] and running(slow.mark), e.text
+    gate.let_go(count=2)
+    good(first)
+    good(second)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_program_ends_meanwhile(slow, kind):
     """The answer does not wait for the hook, nor the hook for its time: the number is nobody's now.  A
     native program goes on, and so does the hook."""
@@ -120,19 +154,32 @@ def test_stopped_program_is_sent_on(slow):
         good(p)
 
 
-def test_killed_examiner(slow):
-    """The examination itself is killed: said in the log, the request goes on."""
-    gate, pending = one(slow, slowlog__command=hook(slow, f"exec sleep {slow.mark}"),
-                        slowlog__timeout="100s")
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_examiner(slow, kind):
+    """The examination itself is killed: said in the log and in the next entry, the request goes on."""
+    gate, pending = one(slow, kind, slowlog__command=hook(slow, f"exec sleep {slow.mark}"),
+                        slowlog__timeout="100s", pm__max_children=1)
     daemon.wait_for(lambda: running(slow.mark), what="the hook runs")
     worker = slow.ganger.workers("c")
-    examiners = [pid for w in worker for pid, comm, _ in daemon.children(w) if comm == "ganger-slow"]
+    examiners = [pid for w in [slow.ganger.pid, *worker] for pid, comm, _ in daemon.children(w)
+                 if comm == "ganger-slow"]
     assert len(examiners) == 1
     os.kill(examiners[0], signal.SIGKILL)
-    slow.ganger.wait_log(r"WARNING: \[pool c\] worker \d+: the examination of pid \d+.* killed by signal 9")
+    slow.ganger.wait_log(
+        r"WARNING: \[pool c\] worker \d+: the examination of pid \d+.* killed by signal 9" if kind == "cgi"
+        else r"WARNING: \[pool c\] the examination of a slow worker did not come to an end: it was killed")
     gate.let_go()
     good(pending)
     assert slow.entries() == [] and slow.ganger.workers("c") == worker
+    daemon.wait_for(lambda: not running(slow.mark), what="the hook is gone")
+    again = slow.begin("c", gate.query("pipe"))
+    daemon.wait_for(lambda: running(slow.mark), what="the next hook runs")
+    for pid in running(slow.mark):
+        os.kill(pid, signal.SIGKILL)
+    e = slow.wait_entries(1)[0]
+    assert e["omitted"].startswith("1 "), e.text
+    gate.let_go()
+    good(again)
 
 
 def test_no_room_in_the_log(slow):
