@@ -4,6 +4,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -21,6 +22,9 @@ def pytest_configure(config):
     for program in ("ganger", "ganger-worker", "gangerctl"):
         if not (daemon.BUILD / program).exists():
             pytest.exit(f"{daemon.BUILD / program} is missing: run make first", 1)
+    # `make check &` leaves these ignored, and so would be every program that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 C_PROGRAMS = {"cgi": [], "fcgi-hello": ["-lfcgi"], "fcgi-threads": ["-lfcgi", "-pthread"],
