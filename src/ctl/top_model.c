@@ -104,8 +104,8 @@ static uint64_t bad_of(const struct summary_pool *p)
 
 /*
  * Between two measurements, which come every other second while somebody looks; the first one that is
- * seen may be from when somebody looked last, hours ago.  So ganger's own stamps count where they
- * are farther apart than the moments at which they were seen, and those, being finer, elsewhere.
+ * seen may be from when somebody looked last, hours ago.  ganger's own stamps tell how far apart they
+ * are, in whole seconds; the moments at which they were seen are finer, where they agree with that.
  */
 static void reckon_processes(struct top_row *row, const struct top_row *before, uint64_t now)
 {
@@ -122,7 +122,7 @@ static void reckon_processes(struct top_row *row, const struct top_row *before, 
     }
     double seconds = (double)seen / (double)CLOCK_SEC;
     double told = p->measured > last->stamp ? (double)(p->measured - last->stamp) : 0;
-    if (told > seconds + 2) /* they are whole seconds */
+    if (told > 0 && (seconds <= told - 1 || seconds >= told + 1))
         seconds = told;
     row->cpu = grown(p->process_cpu, last->used) / seconds * 100;
 }

@@ -74,22 +74,24 @@ static void test_processor_time(void **state)
         {2, POOLS(CPU("1000", "700")), 0}, /* for the first time: all that it used since it began */
         {3, POOLS(CPU("1000", "700")), 0},
         {4, POOLS(CPU("1002", "701")), 50},
-        {5, POOLS(CPU("1002", "701")), 50},    /* not measured again: as it was */
-        {6, POOLS(CPU("1005", "703")), 100},   /* whole seconds are too coarse */
-        {7, POOLS(CPU("1005", "703.1")), 100}, /* of a worker that has ended: at the next */
-        {8, POOLS(CPU("1007", "704")), 50},
-        {13, POOLS(CPU("1007", "704")), 50},
-        {14, POOLS(CPU("1007", "704")), 0}, /* there is nobody to be measured */
-        {15, POOLS(CPU("1008", "704")), 0},
+        {5, POOLS(CPU("1002", "701")), 50},   /* not measured again: as it was */
+        {6.5, POOLS(CPU("1005", "703")), 80}, /* whole seconds are too coarse */
+        {7, POOLS(CPU("1005", "703.1")), 80}, /* of a worker that has ended: at the next */
+        {8, POOLS(CPU("1007", "704")), 1 / 1.5 * 100},
+        {9, POOLS(CPU("1009", "705")), 50}, /* one of them was seen late */
+        {14, POOLS(CPU("1009", "705")), 50},
+        {15, POOLS(CPU("1009", "705")), 0}, /* there is nobody to be measured */
+        {16, POOLS(CPU("1010", "705")), 0},
         /* Nobody looked: the last measurement's figure, and then all that was used meanwhile. */
-        {3615, POOLS(CPU("1010", "705")), 1 / 3600. * 100},
-        {3616, POOLS(CPU("4610", "2505")), 50},
-        {3618, POOLS(CPU("4612", "2505")), 0},
-        {3619,
-         POOLS("{\"pool\":\"a\",\"start time\":200,\"measured\":4613,\"process cpu seconds\":1}"),
+        {3616, POOLS(CPU("1012", "706")), 50},
+        {3617, POOLS(CPU("4612", "2506")), 50},
+        {3619, POOLS(CPU("4614", "2506")), 0},
+        {3620,
+         POOLS("{\"pool\":\"a\",\"start time\":200,\"measured\":4615,"
+               "\"process cpu seconds\":1}"),
          100},
-        {3620, POOLS(CPU("7", "9")), 800}, /* a clock that was set back */
-        {3620, POOLS(CPU("9", "10")), 800},
+        {3621, POOLS(CPU("7", "9")), 800}, /* a clock that was set back */
+        {3621, POOLS(CPU("9", "10")), 800},
     };
     top_model_init(&m);
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
