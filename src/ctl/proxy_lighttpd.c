@@ -35,11 +35,12 @@ static void write_lighttpd(struct proxy_out *o, const struct proxy_plan *p)
         "\n# ---- in lighttpd.conf\n\n");
     proxy_put(o, "server.modules += ( \"mod_fastcgi\"%s%s )\n", scripts ? ", \"mod_alias\"" : "",
               p->mode == PROXY_STATUS ? ", \"mod_access\"" : "");
-    if (p->mode == PROXY_PHP && p->root != NULL)
-        proxy_quote(o, "server.document-root = ", "", p->root, "", "\n");
     /* Of the conditions that hold the last one's fastcgi.server counts. */
     proxy_put(o, "$HTTP[\"url\"] =~ \"^%s/%s\" {\n", p->pattern,
               p->mode == PROXY_PHP ? ".*\\.php(/|$)" : "");
+    /* Only in here: lighttpd takes no second one beside the site's. */
+    if (p->mode == PROXY_PHP && p->root != NULL)
+        proxy_quote(o, "    server.document-root = ", "", p->root, "", "\n");
     if (p->mode == PROXY_STATUS)
         proxy_put(
             o,

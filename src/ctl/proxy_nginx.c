@@ -119,8 +119,6 @@ static void write_nginx(struct proxy_out *o, const struct proxy_plan *p)
 {
     put_upstream(o, p);
     proxy_put(o, "\n# ---- in the server block\n\n");
-    if (p->mode == PROXY_PHP && p->root != NULL)
-        proxy_quote(o, "root ", "", p->root, "", ";\n");
     if (p->mode == PROXY_PHP && *p->prefix != '\0')
         proxy_put(o, "location ~ ^%s/.*[^/]\\.php(/|$) {\n", p->pattern);
     else if (p->mode == PROXY_PHP)
@@ -135,6 +133,9 @@ static void write_nginx(struct proxy_out *o, const struct proxy_plan *p)
                      "    # satisfy any;\n"
                      "    # auth_basic ganger;\n"
                      "    # auth_basic_user_file /etc/nginx/ganger.htpasswd;\n");
+    /* Not beside the location: the server has a root of its own already, and nginx takes no two. */
+    if (p->mode == PROXY_PHP && p->root != NULL)
+        proxy_quote(o, "    root ", "", p->root, "", ";\n");
     proxy_put(o, "    fastcgi_pass %s;\n", p->label);
     if (p->keep > 0)
         proxy_put(o, "    fastcgi_keep_conn on;\n");

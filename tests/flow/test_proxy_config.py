@@ -85,6 +85,18 @@ def test_every_kind_of_pool(pools, kind):
         proxy.stop()
 
 
+@pytest.mark.parametrize("kind", PROXIES)
+def test_a_root_beside_the_one_that_is_there(pools, kind):
+    """Web servers come with a folder in their configuration, and some take no second one."""
+    proxy = proxies.Proxy(kind, pools.base, pools.base / "cgi-bin",
+                          [snippet(pools.config, kind, "php", "--root", f"{pools.base}/site")])
+    try:
+        status, got, _ = fetch(proxy.url("/x.php"))
+        assert status == 200 and got.startswith(b"pid="), (status, got, proxy.said)
+    finally:
+        proxy.stop()
+
+
 def variables(proxy, path, query="", body=None):
     wanted = ("PATH_INFO", "SCRIPT_NAME", "SCRIPT_FILENAME", "QUERY_STRING", "REQUEST_METHOD", "CONTENT_LENGTH",
               "REQUEST_START", "SERVER_PROTOCOL", "REMOTE_ADDR", "HTTP_HOST")
