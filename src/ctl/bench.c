@@ -111,8 +111,11 @@ static int room_for(unsigned connections, struct error *err)
     if (limit.rlim_cur >= wanted)
         return 0;
     if (limit.rlim_max < wanted)
-        return error_set(err, EMFILE, "-c %u: only %llu files may be open here (ulimit -Hn)",
-                         connections, (unsigned long long)limit.rlim_max);
+        return error_set(
+            err, EMFILE,
+            "-c %u needs %llu open files, and no more than %llu are allowed here: raise "
+            "the limit (ulimit -Hn)",
+            connections, (unsigned long long)wanted, (unsigned long long)limit.rlim_max);
     limit.rlim_cur = wanted;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
         return error_errno(err, errno, "cannot raise the limit of open files");

@@ -38,8 +38,10 @@ static int open_file(struct source *s, const char *path, struct error *err)
         return error_errno(err, errno, "cannot read %s", s->name);
     if (S_ISDIR(st.st_mode))
         return error_errno(err, EISDIR, "cannot read %s", s->name);
-    if (S_ISREG(st.st_mode)) {
+    if (S_ISREG(st.st_mode))
         s->modified = st.st_mtime > 0 ? (uint64_t)st.st_mtime : 0;
+    /* The files of /proc have no size, and something in them. */
+    if (S_ISREG(st.st_mode) && st.st_size > 0) {
         s->begin = lseek(s->fd, 0, SEEK_CUR);
         if (s->begin < 0)
             return error_errno(err, errno, "cannot read %s", s->name);
@@ -59,7 +61,7 @@ static int make(struct source **ret, const char *path, const char *text, struct 
     int rc = 0;
     if (path != NULL) {
         rc = open_file(s, path, err);
-    } else {
+    } else if (text != NULL) {
         s->text = text;
         s->sized = true;
         s->length = strlen(text);

@@ -69,7 +69,8 @@ static int put_times(struct bytes *out, const char *name, const struct histogram
 {
     int rc = bytes_printf(out, "  %-11s", name);
     for (size_t i = 0; rc == 0 && i < COUNT(points); i++)
-        rc = bytes_printf(out, "%10.3f", point(h, i) / 1e6);
+        rc = h->count == 0 ? bytes_printf(out, "%10s", "-")
+                           : bytes_printf(out, "%10.3f", point(h, i) / 1e6);
     return rc < 0 ? rc : bytes_printf(out, "\n");
 }
 

@@ -125,6 +125,36 @@ static void test_standard_input(void **state)
     close(kept);
 }
 
+/* A file of /proc says that it is empty. */
+static void test_file_without_a_size(void **state)
+{
+    (void)state;
+    struct source *s;
+    uint64_t length;
+    char held[8];
+    assert_int_equal(source_open(&s, "@/proc/version", NULL), 0);
+    assert_false(source_length(s, &length));
+    assert_int_equal(source_spool(s, NULL), 0);
+    for (unsigned round = 0; round < 2; round++) {
+        assert_true(source_length(s, &length));
+        assert_true(length > 6);
+        assert_int_equal(source_read(s, held, 6, NULL), 6);
+        assert_memory_equal(held, "Linux ", 6);
+        assert_int_equal(source_rewind(s, NULL), 0);
+    }
+    source_free(s);
+    /* One that is. */
+    assert_int_equal(truncate(path, 0), 0);
+    char name[80];
+    snprintf(name, sizeof name, "@%s", path);
+    assert_int_equal(source_open(&s, name, NULL), 0);
+    assert_int_equal(source_spool(s, NULL), 0);
+    assert_true(source_length(s, &length));
+    assert_int_equal(length, 0);
+    assert_true(source_modified(s) > 0);
+    source_free(s);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -140,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_text), cmocka_unit_test(test_file),
                                        cmocka_unit_test(test_standard_input),
+                                       cmocka_unit_test(test_file_without_a_size),
                                        cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests_name("ctl-source", tests, make_file, remove_file);
 }

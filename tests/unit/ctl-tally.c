@@ -81,6 +81,23 @@ static void test_text(void **unused)
           "  connect         0.003     0.003     0.003     0.003     0.003     0.003     0.003\n");
 }
 
+/* Of nothing there is no time, not even none. */
+static void test_nothing(void **unused)
+{
+    static const struct tally empty = {.socket = "/s", .path = "/", .connections = 1};
+    struct tally t = empty;
+    (void)unused;
+    check(tally_print_text, &t,
+          "/s /: 1 connection, one for each request, 0.00 s\n"
+          "  requests            0            0.0 /s\n"
+          "  failed              0\n"
+          "  received          0.0 B          0.0 B/s\n"
+          "  sent              0.0 B          0.0 B/s\n"
+          "  time in ms        min      mean       p50       p90       p99     p99.9       max\n"
+          "  request             -         -         -         -         -         -         -\n"
+          "  connect             -         -         -         -         -         -         -\n");
+}
+
 static void test_json(void **unused)
 {
     struct tally *t = sample();
@@ -109,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
