@@ -18,7 +18,7 @@ import fcgi
 from fcgi import (ABORT, AUTHORIZER, BEGIN, DATA, GET_VALUES, KEEP, PARAMS, RESPONDER, STDIN, Closed,
                   begin, cgi_params, pair, pairs, record)
 
-SECONDS = float(os.environ.get("CHAOS_SECONDS", 300 if daemon.LONG else 15))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", 300 if daemon.LONG else 10))
 ACTORS = 20
 ASAN = b"__asan_init" in (daemon.BUILD / "ganger-worker").read_bytes()
 MEMORY = (400 if ASAN else 24) << 20  # a sanitizer keeps what was freed

@@ -11,7 +11,7 @@ import daemon
 from daemon import LONG, wait_for
 from native import SANITIZED, Crowd, salvo
 
-SECONDS = 60 if LONG else 10
+SECONDS = 60 if LONG else 6
 BEHAVIOURS = ["block", "ignore", "deaf", "close", "truncate", "scribble", "fork", "exit", "never"]
 
 
