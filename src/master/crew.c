@@ -178,11 +178,13 @@ size_t crew_open(struct crew *c, char *const *reasons)
 
 void crew_say_held(struct crew *c)
 {
+    uint64_t now = clock_monotonic();
+
     for (size_t i = 0; i < c->member_count; i++) {
         struct member *m = c->members[i];
 
-        gang_say_held(m->gang);
-        (void)voice_flush(&m->voice, gang_name(m->gang), true, clock_monotonic());
+        gang_say_held(m->gang, now);
+        (void)voice_flush(&m->voice, gang_name(m->gang), true, now);
     }
 }
 

@@ -174,7 +174,7 @@ void gang_tell_level(struct gang *g, enum log_level level);
 unsigned gang_logs_reopen(struct gang *g);
 
 /* Say at once how many lines of its workers were held back so far. */
-void gang_say_held(struct gang *g);
+void gang_say_held(struct gang *g, uint64_t now);
 
 /* Replace every worker that serves now, as if it had reached pm.max_requests. */
 void gang_replace_all(struct gang *g);

@@ -21,8 +21,8 @@
 /* So many pipes are enlarged at most: what the kernel grants a user has an end. */
 #define LARGE_MOST 32u
 
-/* A moment at which everything is due. */
-#define AT_ONCE (CLOCK_NEVER - 1)
+/* What is said of one worker that floods each second is itself a flood where thousands do. */
+static const struct pace_law of_told = {.burst = GANG_LINES_TOLD, .per_second = GANG_LINES_TOLD};
 
 struct speaker {
     struct gang *gang;
@@ -56,22 +56,42 @@ static void take_line(void *cookie, const char *line, size_t length, bool held)
     g->hooks.line(g->hooks.cookie, g, s->pid, level, line, length);
 }
 
-/* Say what was held back, once its second is over. */
-static void say_held(struct gang *g, struct output *o, pid_t pid, uint64_t now)
+/* Whether what `p` holds back is to be said; else, when. */
+static bool is_due(struct gang *g, const struct pace *p, bool at_once, uint64_t now)
 {
-    uint64_t due = pace_due(&o->pace);
+    uint64_t due = pace_due(p);
 
-    if (due == CLOCK_NEVER)
+    if (due == CLOCK_NEVER || at_once || due <= now)
+        return due != CLOCK_NEVER;
+    g->lines_due = due < g->lines_due ? due : g->lines_due;
+    return false;
+}
+
+/* Say what was held back, once its second is over, or at once. */
+static void say_held(struct gang *g, struct output *o, pid_t pid, bool at_once, uint64_t now)
+{
+    if (!is_due(g, &o->pace, at_once, now))
         return;
-    if (due > now) {
-        g->lines_due = due < g->lines_due ? due : g->lines_due;
-        return;
-    }
     uint64_t lines = pace_take(&o->pace);
-    if (!is_native(g) || g->pool->catch_workers_output)
+    if (is_native(g) && !g->pool->catch_workers_output)
+        return;
+    if (pace_pass(&g->told, &of_told, now)) {
         gang_say_of(g, pid, LOG_LEVEL_WARNING,
                     "worker %d: %" PRIu64 " line%s suppressed (it may write %u a second)", (int)pid,
                     lines, lines == 1 ? "" : "s", OUTPUT_LINES);
+        return;
+    }
+    pace_hold(&g->told, lines - 1, now); /* one is counted */
+    (void)is_due(g, &g->told, false, now);
+}
+
+/* Of those that were not named. */
+static void say_rest(struct gang *g, bool at_once, uint64_t now)
+{
+    if (is_due(g, &g->told, at_once, now))
+        gang_say(g, LOG_LEVEL_WARNING,
+                 "%" PRIu64 " lines of more workers suppressed (each may write %u a second)",
+                 pace_take(&g->told), OUTPUT_LINES);
 }
 
 /* It floods, or no longer does.  How long it is to be left alone. */
@@ -89,7 +109,8 @@ static uint64_t count_flood(struct gang *g, struct output *o, bool was)
            (*floods > FLOODS ? *floods / FLOODS : 1);
 }
 
-static void end_output(struct gang *g, struct output *o, const struct gang_watch *watch, pid_t pid)
+static void end_output(struct gang *g, struct output *o, const struct gang_watch *watch, pid_t pid,
+                       uint64_t now)
 {
     struct speaker s = {.gang = g, .pid = pid};
     bool was = o->flooding;
@@ -98,7 +119,7 @@ static void end_output(struct gang *g, struct output *o, const struct gang_watch
     (void)count_flood(g, o, was);
     g->hooks.unwatch(g->hooks.cookie, g, watch);
     output_close(o, take_line, &s);
-    say_held(g, o, pid, AT_ONCE);
+    say_held(g, o, pid, true, now);
 }
 
 /* OUTPUT_END: it is closed now. */
@@ -107,12 +128,12 @@ static int hear(struct gang *g, struct output *o, struct gang_watch *watch, pid_
     struct speaker s = {.gang = g, .pid = pid};
     bool was = o->flooding;
 
-    say_held(g, o, pid, now);
+    say_held(g, o, pid, false, now);
     int outcome = output_read(o, now, take_line, &s);
     uint64_t pause = count_flood(g, o, was);
-    say_held(g, o, pid, now);
+    say_held(g, o, pid, false, now);
     if (outcome == OUTPUT_END)
-        end_output(g, o, watch, pid);
+        end_output(g, o, watch, pid, now);
     else if (was || o->flooding) {
         watch->pause = pause;
         (void)g->hooks.watch(g->hooks.cookie, g, watch);
@@ -145,12 +166,12 @@ static void forget(struct gang *g, size_t i)
     memmove(l, l + 1, (g->leftover_count - i) * sizeof(*l));
 }
 
-static void end_leftover(struct gang *g, size_t i)
+static void end_leftover(struct gang *g, size_t i, uint64_t now)
 {
     struct leftover *l = &g->leftovers[i];
     struct gang_watch watch = watch_of(l);
 
-    end_output(g, &l->output, &watch, l->pid);
+    end_output(g, &l->output, &watch, l->pid, now);
     forget(g, i);
 }
 
@@ -162,7 +183,7 @@ void gang_lines_last(struct gang *g, const struct leftover *last, uint64_t now)
     if (l.output.fd < 0 || hear(g, &l.output, &watch, l.pid, now) == OUTPUT_END)
         return;
     if (g->leftover_count == GANG_LEFTOVERS)
-        end_leftover(g, 0);
+        end_leftover(g, 0, now);
     l.expires = now + GANG_LINGER;
     g->leftovers[g->leftover_count++] = l;
 }
@@ -182,28 +203,29 @@ void gang_lines_leftover(struct gang *g, uint32_t serial, uint64_t now)
 }
 
 /* Said in time even of those who are silent by now. */
-static void say_all(struct gang *g, uint64_t now)
+static void say_all(struct gang *g, bool at_once, uint64_t now)
 {
     g->lines_due = CLOCK_NEVER;
     for (uint32_t i = 0; i < g->slots; i++) {
         if (g->workers[i].state != LIFECYCLE_EMPTY)
-            say_held(g, &g->workers[i].output, g->workers[i].pid, now);
+            say_held(g, &g->workers[i].output, g->workers[i].pid, at_once, now);
     }
     for (size_t i = 0; i < g->leftover_count; i++)
-        say_held(g, &g->leftovers[i].output, g->leftovers[i].pid, now);
+        say_held(g, &g->leftovers[i].output, g->leftovers[i].pid, at_once, now);
+    say_rest(g, at_once, now);
 }
 
-void gang_say_held(struct gang *g)
+void gang_say_held(struct gang *g, uint64_t now)
 {
-    say_all(g, AT_ONCE);
+    say_all(g, true, now);
 }
 
 uint64_t gang_lines_settle(struct gang *g, uint64_t now)
 {
     if (now >= g->lines_due)
-        say_all(g, now);
+        say_all(g, false, now);
     while (g->leftover_count > 0 && g->leftovers[0].expires <= now)
-        end_leftover(g, 0); /* they are in the order of their expiry */
+        end_leftover(g, 0, now); /* they are in the order of their expiry */
     if (g->leftover_count > 0 && g->leftovers[0].expires < g->lines_due)
         return g->leftovers[0].expires;
     return g->lines_due;
@@ -211,8 +233,11 @@ uint64_t gang_lines_settle(struct gang *g, uint64_t now)
 
 void gang_lines_close(struct gang *g)
 {
+    uint64_t now = g->told.second; /* the last that is known */
+
     while (g->leftover_count > 0)
-        end_leftover(g, 0);
+        end_leftover(g, 0, now);
+    say_rest(g, true, now);
     for (uint32_t i = 0; i < g->slots; i++) {
         struct output *o = &g->workers[i].output;
         bool was = o->flooding;

@@ -34,6 +34,8 @@ struct leftover {
     uint64_t expires;
 };
 
+/* Workers of which it is said that they flood, in a second; of more it is said together. */
+#define GANG_LINES_TOLD 10u
 /* Between two looks at what one worker has written. */
 #define GANG_LINES_PAUSE UINT64_C(10000)
 
@@ -122,6 +124,7 @@ struct gang {
     size_t leftover_count;
     uint64_t
         lines_due; /* when lines that were held back are to be said; CLOCK_NEVER: there are none */
+    struct pace told;  /* of what is said about them */
     struct feed *feed; /* boards for status workers; borrowed, NULL: none */
     struct gang_queue queue;
     struct gang_slow slow;
