@@ -11,7 +11,8 @@
 #include "base/text.h"
 #include "serve/ledger.h"
 
-#define VALUE_MAX 8192u
+/* More than is ever shown, by a character: what is longer ends in "..." */
+#define VALUE_MAX (ACCESS_TEXT_MAX + 4u)
 
 /* In the order in which access_line.c names them. */
 static const struct access_item json_items[] = {

@@ -16,6 +16,8 @@
 #include "serve/request.h"
 #include "serve/worker.h"
 
+#define ACCESS_TEXT_MAX 8192u /* of one foreign text in a line, escaped; in long lines less */
+
 struct access_form { /* what the configuration says; shared by the requests that began with it */
     unsigned references;
     struct access_format format;

@@ -13,7 +13,6 @@
 #include "base/text.h"
 #include "serve/access.h"
 
-#define CAP_MOST 16384u
 #define CAP_LEAST 8u
 #define STAMP_MAX 256
 #define WORK_MAX (1u << 20)
@@ -274,7 +273,7 @@ int access_line(const struct request *r, size_t maximum, struct bytes *out)
                      .a = r->access,
                      .duration = now > r->started ? now - r->started : 0,
                      .ended = clock_wall(),
-                     .cap = CAP_MOST};
+                     .cap = ACCESS_TEXT_MAX};
     struct bytes work;
     int e;
 

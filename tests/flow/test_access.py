@@ -123,6 +123,22 @@ def test_nobody_forges_a_line_or_a_field(web):
         assert all(c.isprintable() for c in line)
 
 
+@pytest.mark.parametrize("form", ["json", '"%r" END'])
+def test_what_is_cut_says_so(web, form):
+    log = serve(web, **{"access.format": quoted(form)})
+    uris = [c * 20000 for c in ("b", "\u00e9", "\U0001f600")] + ["b" * 8192]
+    for uri in uris:
+        params = cgi_params(web.t, "ok&out=x", REQUEST_URI=uri)
+        with fcgi.Conn(web.web) as conn:
+            conn.send(fcgi.whole(params))
+            assert conn.answer().status == 200
+    got = wait_for(lambda: len(lines(log)) == len(uris) and lines(log), what="all lines")
+    got = [json.loads(line)["uri"] if form == "json" else line[1:-5] for line in got]
+    for uri, shown in zip(uris[:3], got, strict=False):
+        assert shown == uri[:len(shown) - 3] + "..." and len(shown) > 1000
+    assert got[3] == uris[3]
+
+
 def test_each_request_once_however_it_ends(web):
     log = serve(web, request_terminate_timeout="1s", **{"pm.max_children": 2, "access.format": quoted("%s %X %q")})
     assert web.ask("ok&out=a").status == 200                               # ok
