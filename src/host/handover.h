@@ -60,8 +60,9 @@ enum handover_slow_fd {
  */
 
 enum channel_word {
-    CHANNEL_DRAIN = 1,  /* master → worker: finish what is in hand, then leave */
-    CHANNEL_BOARD = 2,  /* master → status worker: name = pool, descriptor = read-only board */
+    CHANNEL_DRAIN = 1, /* master → worker: finish what is in hand, then leave */
+    /* master → status worker: name = pool, descriptor = read-only board, number = 1: more follow */
+    CHANNEL_BOARD = 2,
     CHANNEL_FORGET = 3, /* master → status worker: name = pool is gone */
     CHANNEL_LEVEL = 4,  /* master → worker: number = enum log_level, name = log_limit */
     CHANNEL_READY = 5,  /* worker → master: accepting */

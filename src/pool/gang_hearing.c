@@ -100,10 +100,20 @@ static int send_descriptor(struct worker *w, const struct channel_message *messa
     return r < 0 && r != -ETOOMANYREFS && r != -ENOBUFS && r != -ENOMEM ? 0 : r;
 }
 
+/* Are there more boards to tell of than this one? */
+static bool more_follow(const struct feed *f, const struct feed_item *item)
+{
+    do
+        item = feed_next(f, item->change);
+    while (item != NULL && item->board == NULL);
+    return item != NULL;
+}
+
 /* One board, or the word that there is none any more. */
 static int send_item(struct gang *g, struct worker *w, const struct feed_item *item)
 {
-    struct channel_message message = {.word = item->board == NULL ? CHANNEL_FORGET : CHANNEL_BOARD};
+    struct channel_message message = {.word = item->board == NULL ? CHANNEL_FORGET : CHANNEL_BOARD,
+                                      .number = more_follow(g->feed, item)};
     struct error err = ERROR_NONE;
     int fd = -1;
 

@@ -13,6 +13,9 @@
 #include "serve/orders.h"
 #include "serve/status.h"
 
+/* A master that is slow to tell a status worker of the pools is not waited for any longer. */
+#define UNTOLD_MOST (5 * CLOCK_SEC)
+
 /* What can change while we serve: limits of requests, from the next one on. */
 static void renew(struct worker *w, int descriptor)
 {
@@ -45,6 +48,8 @@ static void obey(struct worker *w, struct channel_message *m, int descriptor)
     case CHANNEL_BOARD:
         if (descriptor >= 0)
             status_learn(w, m->name, descriptor);
+        if (m->number == 0)
+            w->untold = 0;
         break;
     case CHANNEL_FORGET:
         status_forget(w, m->name);
@@ -137,6 +142,10 @@ int orders_open(struct worker *w, struct error *err)
         r = sd_event_add_io(w->event, &w->orders, w->channel, EPOLLIN, on_channel, w);
     if (r < 0)
         return error_errno(err, -r, "cannot watch the channel to the master");
+    if (w->options.kind == OPTIONS_STATUS) {
+        w->untold = clock_monotonic() + UNTOLD_MOST;
+        worker_alarm(w, w->untold);
+    }
     /* What the master wants is more urgent than any request. */
     (void)sd_event_source_set_priority(w->orders, SD_EVENT_PRIORITY_IMPORTANT);
     return 0;

@@ -40,18 +40,18 @@ static size_t payload_room(const struct options *o)
 
 static uint64_t earliest(const struct worker *w)
 {
-    uint64_t when = w->leave_by;
-    uint64_t t = listener_deadline(w);
+    const uint64_t times[] = {
+        listener_deadline(w),
+        pace_due(&w->chatter),
+        log_waits() ? clock_monotonic() + LOG_AGAIN : CLOCK_NEVER,
+        w->untold != 0 ? w->untold : CLOCK_NEVER,
+        ledger_deadline(w),
+        w->strangers ? w->sweep_at : CLOCK_NEVER,
+    };
+    uint64_t when = w->leave_by, t;
 
-    when = t < when ? t : when;
-    t = pace_due(&w->chatter);
-    when = t < when ? t : when;
-    t = log_waits() ? clock_monotonic() + LOG_AGAIN : CLOCK_NEVER;
-    when = t < when ? t : when;
-    t = ledger_deadline(w);
-    when = t < when ? t : when;
-    if (w->strangers && w->sweep_at < when)
-        when = w->sweep_at;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        when = times[i] < when ? times[i] : when;
     for (const struct connection *c = w->connections; c != NULL; c = c->next) {
         if (!c->dead && (t = patience_deadline(c)) < when)
             when = t;
@@ -75,6 +75,8 @@ static int on_alarm(sd_event_source *s, uint64_t usec, void *userdata)
     w->alarm_at = CLOCK_NEVER;
     if (w->leave_by <= now)
         w->quit = true;
+    if (w->untold <= now)
+        w->untold = 0;
     listener_expire(w, now);
     ledger_expire(w, now);
     diagnostics_flush(w, now);

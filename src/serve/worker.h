@@ -70,10 +70,12 @@ struct worker {
     unsigned in_hand;        /* requests not over, orphans included */
     unsigned programs;       /* of them, with a running program */
 
-    bool leaving;      /* accept nothing more; go when nothing is in hand */
-    bool held;         /* waits for its successor (board_hold_wanted()) */
-    bool quit;         /* leave the loop now */
-    bool tidy;         /* something was marked over */
+    uint64_t
+        untold;   /* kind = status: accepts nobody before, while boards are to come; 0: it does */
+    bool leaving; /* accept nothing more; go when nothing is in hand */
+    bool held;    /* waits for its successor (board_hold_wanted()) */
+    bool quit;    /* leave the loop now */
+    bool tidy;    /* something was marked over */
     uint64_t leave_by; /* then end everything; CLOCK_NEVER: no hurry */
     bool strangers;    /* adopted children are alive or to be reaped */
     uint64_t sweep_at;
@@ -102,10 +104,10 @@ void worker_ended(struct worker *w);
 /* Is there room for one more connection with one more program, by the limit of this moment? */
 bool worker_has_descriptors(const struct worker *w);
 /* One request at a time; but status pages need no program, and a reader that stops must not keep
- * others from them. */
+ * others from them.  A page without some of the pools would say that they are gone. */
 static inline bool worker_may_accept(const struct worker *w)
 {
-    return !w->leaving && w->options.kind != OPTIONS_SHED &&
+    return !w->leaving && w->untold == 0 && w->options.kind != OPTIONS_SHED &&
            w->in_hand < (w->options.kind == OPTIONS_STATUS ? WORKER_PAGES : 1);
 }
 

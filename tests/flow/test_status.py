@@ -50,6 +50,22 @@ def test_busy_workers_are_shown_and_status_needs_none_of_them(served):
         c.close()
 
 
+def test_a_new_responder_knows_all_pools(ganger):
+    """It is told of them one by one: nobody gets a page of those that it was told of so far."""
+    names = [f"p{i}" for i in range(300)]
+    ganger.write("".join(ganger.pool(name, '  kind = cgi\n  command = {"/bin/true"}\n  pm = ondemand\n'
+                                           '  pm.max_children = 1') for name in names))
+    ganger.start()
+    daemon.wait_for(lambda: len(ganger.status()["pools"]) == 301, what="all pools are shown")
+    for _ in range(5):
+        old = ganger.workers("status")
+        for worker in old:
+            os.kill(worker, 9)
+        daemon.wait_for(lambda: not any(daemon.alive(pid) for pid in old))  # noqa: B023
+        assert len(ganger.status()["pools"]) == 301
+        assert ganger.status(names[-1])["pool"] == names[-1]
+
+
 def test_readers_that_stop_keep_nobody_away(served):
     """As many pages in hand as may be, and nobody takes them: others get theirs all the same."""
     params = cgi_params("/status", "html")
