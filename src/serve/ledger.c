@@ -112,14 +112,14 @@ static ssize_t put(const struct ledger *l, int fd, const void *line, size_t leng
     return n < 0 ? -errno : n;
 }
 
-/* True when nothing torn is in the way. */
-static bool mend(struct worker *w, size_t which)
+/* 0 when nothing torn is in the way, or -errno. */
+static int mend(struct worker *w, size_t which)
 {
     struct ledger *l = &w->ledgers[which];
+    ssize_t n = l->torn ? put(l, w->logs[which], "\n", 1) : 1;
 
-    if (l->torn && put(l, w->logs[which], "\n", 1) == 1)
-        l->torn = false;
-    return !l->torn;
+    l->torn = n != 1;
+    return n == 1 ? 0 : n < 0 ? (int)n : -EAGAIN;
 }
 
 void ledger_write(struct worker *w, enum handover_log which, const void *line, size_t length)
@@ -128,12 +128,14 @@ void ledger_write(struct worker *w, enum handover_log which, const void *line, s
 
     if (w->logs[which] < 0)
         return;
-    ssize_t n = mend(w, which) ? put(l, w->logs[which], line, length) : -ENOSPC;
+    ssize_t n = mend(w, which);
+    if (n == 0)
+        n = put(l, w->logs[which], line, length);
     if (n == (ssize_t)length)
         return;
-    if (n > 0) {
-        l->torn = true;
-        (void)mend(w, which);
+    if (n >= 0) {
+        l->torn = n > 0;
+        n = mend(w, which);
         worker_alarm(w, clock_monotonic() + MEND_EVERY);
     }
     ledger_drop(w, which, n < 0 ? (int)-n : l->regular ? ENOSPC : EAGAIN);
