@@ -19,9 +19,9 @@ enum ctl_exit {
                        Orders: refused, or not successful */
     CTL_USAGE = 2,       /* the command line is wrong */
     CTL_UNREACHABLE = 2, /* status, orders: ganger does not answer */
-    CTL_CONNECT = 7,     /* request: cannot connect */
+    CTL_CONNECT = 7,     /* request, bench: cannot connect */
     CTL_HTTP = 22,       /* request: Status is 400 or above */
-    CTL_WRITE = 23,      /* request: the output cannot be written */
+    CTL_WRITE = 23,      /* the output cannot be written */
     CTL_READ = 26,       /* request: the body cannot be read */
     CTL_TIMEOUT = 28,    /* request: a time limit passed */
 };
@@ -52,7 +52,7 @@ struct ctl_order_options {
     bool wait; /* until it has settled */
 };
 /* Give one order and print what ganger says to it.  CTL_OK; CTL_FAILED: ganger says so, or nothing;
- * CTL_UNREACHABLE. */
+ * CTL_UNREACHABLE; CTL_WRITE. */
 int ctl_order(const struct ctl_order_options *options);
 
 enum ctl_stderr { CTL_STDERR_SHOW, CTL_STDERR_RAW, CTL_STDERR_HIDE };

@@ -84,8 +84,11 @@ static int report(struct bytes *answer)
     size_t last = length - 1;
     while (last > 0 && text[last - 1] != '\n')
         last--;
-    if (fwrite(text, 1, last, stdout) != last || fflush(stdout) != 0)
+    int rc = descriptor_write_all(STDOUT_FILENO, text, last);
+    if (rc < 0) {
+        fprintf(stderr, "gangerctl: cannot write: %s\n", strerror(-rc));
         return CTL_WRITE;
+    }
     if (strcmp(text + last, "ok\n") == 0)
         return CTL_OK;
     const char *why = text + last;
@@ -125,6 +128,9 @@ int ctl_order(const struct ctl_order_options *o)
     struct bytes line;
     int status = CTL_USAGE;
 
+    /* The socket must not become the output. */
+    if (descriptor_open_standard() < 0)
+        return CTL_UNREACHABLE;
     (void)signal(SIGPIPE, SIG_IGN);
     bytes_init(&line, LINE_MAX_BYTES);
     if (make_line(&line, o) < 0) {

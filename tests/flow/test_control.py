@@ -73,6 +73,15 @@ def test_ping_says_who_answers(served):
     assert re.fullmatch(rf"ganger \S+, pid {served.pid}: 2 pools, 5 workers\n", said), said
 
 
+@pytest.mark.parametrize("closed,want", [("<&- >&- 2>&-", 0), (">&-", 0), (">/dev/full", 23)])
+def test_an_answer_that_nobody_takes(served, closed, want):
+    """It is not written to the control socket, and an order that was carried out is no failure."""
+    result = subprocess.run(["bash", "-c", f"exec {daemon.BUILD}/gangerctl -r {served.runtime} ping {closed}"],
+                            capture_output=True, timeout=daemon.PATIENCE)
+    assert result.returncode == want, result
+    assert (b"No space left" in result.stderr) == (want != 0)
+
+
 def test_the_socket_has_its_mode_and_goes_with_the_master(served):
     path = served.runtime / "control.sock"
     st = path.stat()
