@@ -48,7 +48,7 @@ pool_SRC := $(call room,pool, \
 	change check emergency feed frozen frozen_fields frozen_take gang gang_burial gang_card gang_change gang_count gang_freeze gang_hearing gang_lines gang_logs gang_native gang_queue gang_say gang_settle gang_slow gang_stock gang_thaw lifecycle logs \
 	output native overload plan plan_slow policy ports recycle throttle verdict window worker)
 report_SRC := $(call room,report, \
-	accept field field_pool field_worker html html_cells json openmetrics pen query rate ready report rows scan summary text)
+	accept field field_pool field_worker html html_cells json openmetrics pen query rate ratchet ready report rows scan summary text)
 master_SRC := $(call room,master, \
 	birth control control_link crew crew_count crew_measure crew_orders crew_place crew_progress crew_retry crew_thaw inspect journal keep loop master master_adopt master_duty master_orders master_reload master_upgrade notify orders pid_files reap receive runtime_folder signals voice \
 	upgrade upgrade_state watch_table)

@@ -232,6 +232,13 @@ void crew_place_feed(struct crew *c, uint64_t now)
     if (c->fed == c->feed.change)
         return;
     c->fed = c->feed.change;
+    /* What one has inherited just now stands on its board before that is shown. */
+    for (size_t i = 0; i < c->member_count; i++) {
+        struct member *m = c->members[i];
+
+        if (m->marked && m->place->current == m)
+            gang_publish(m->gang, now);
+    }
     for (size_t i = 0; i < c->member_count; i++) {
         struct member *m = c->members[i];
 

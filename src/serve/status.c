@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "host/handover.h"
-#include "report/rate.h"
 #include "report/ready.h"
 #include "report/report.h"
 #include "serve/connection.h"
@@ -23,7 +22,7 @@
 struct pool {
     struct pool *next;
     struct board *board;
-    struct rate rate;
+    struct worker_past past;
     char name[BOARD_NAME];
 };
 struct boards {
@@ -195,7 +194,7 @@ void status_look(struct worker *w, uint64_t now)
 }
 
 int status_add(struct report *report, const char *pool, const struct board *board,
-               struct rate *rate, uint64_t now, uint64_t wall)
+               struct worker_past *past, uint64_t now, uint64_t wall)
 {
     struct board_snapshot snapshot;
 
@@ -203,8 +202,9 @@ int status_add(struct report *report, const char *pool, const struct board *boar
     int e = board_snapshot(board, &snapshot);
     if (e < 0)
         return e;
+    ratchet_hold(&past->ratchet, &snapshot);
     uint64_t age = snapshot.card.start_time < wall ? wall - snapshot.card.start_time : 0;
-    uint64_t per_second = rate_look(rate, snapshot.requests, now, age < now ? now - age : 0);
+    uint64_t per_second = rate_look(&past->rate, snapshot.requests, now, age < now ? now - age : 0);
     e = report_add(report, pool, &snapshot);
     if (e == 0)
         report_set_rate(report, per_second);
@@ -222,7 +222,7 @@ static int collect(struct worker *w, const struct report_query *query, struct re
     for (struct pool *p = w->boards->first; p != NULL; p = p->next) {
         if (query->has_pool && strcmp(p->name, query->pool) != 0)
             continue;
-        int e = status_add(report, p->name, p->board, &p->rate, now, wall);
+        int e = status_add(report, p->name, p->board, &p->past, now, wall);
         if (e < 0)
             return e;
     }

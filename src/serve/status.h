@@ -23,9 +23,9 @@ void status_relieve(struct worker *w);
 
 /* Somebody looks: the master is told, once a second, and measures what costs something for a while. */
 void status_look(struct worker *w, uint64_t now);
-/* Add a pool as its board tells of it now; `rate` is what was found before.  0 or negative. */
+/* Add a pool as its board tells of it now.  0 or negative. */
 int status_add(struct report *report, const char *pool, const struct board *board,
-               struct rate *rate, uint64_t now, uint64_t wall);
+               struct worker_past *past, uint64_t now, uint64_t wall);
 /* The page that `query` asks for; a short text. */
 void status_page(struct request *r, const struct report *report, const struct report_query *query);
 void status_text(struct request *r, unsigned status, const char *text);

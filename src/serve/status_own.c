@@ -41,7 +41,7 @@ static void answer_page(struct request *r)
     report_accept(&query, params_find(r->params, "HTTP_ACCEPT", NULL));
     query.has_pool = true;
     status_look(w, now);
-    if (report == NULL || status_add(report, w->options.pool, w->board, &w->rate, now, wall) < 0)
+    if (report == NULL || status_add(report, w->options.pool, w->board, &w->past, now, wall) < 0)
         request_answer(r, 503);
     else
         status_page(r, report, &query);

@@ -24,6 +24,7 @@
 #include "board/board.h"
 #include "host/handover.h"
 #include "report/rate.h"
+#include "report/ratchet.h"
 #include "serve/options.h"
 
 #define WORKER_BUFFER (64u << 10)
@@ -45,6 +46,12 @@ struct ledger {
     uint64_t tell_at;
 };
 
+/* What earlier looks at a pool's status have found; all zero: there were none. */
+struct worker_past {
+    struct rate rate;
+    struct ratchet ratchet;
+};
+
 struct worker {
     struct options options;
     sd_event *event;
@@ -58,11 +65,11 @@ struct worker {
     struct access_form *access;           /* serve/access.h */
     sd_event_source *orders;              /* the channel's */
     struct listener *listener;
-    struct boards *boards;  /* kind = status: the pools it was told of */
-    struct shed *shed;      /* kind = shed */
-    uint64_t looked;        /* when somebody looked at a status page … */
-    struct rate rate;       /* … and, kind = cgi, what was found */
-    struct slow_desk *slow; /* examinations of slow requests; NULL: none yet */
+    struct boards *boards;   /* kind = status: the pools it was told of */
+    struct shed *shed;       /* kind = shed */
+    uint64_t looked;         /* when somebody looked at a status page … */
+    struct worker_past past; /* … and, kind = cgi, what was found */
+    struct slow_desk *slow;  /* examinations of slow requests; NULL: none yet */
 
     struct connection *connections; /* newest first */
     unsigned connection_count;

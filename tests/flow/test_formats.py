@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import urllib.parse
 import urllib.request
 
@@ -577,6 +578,47 @@ def test_requests_per_second(served):
     # No later than a second from now a look is compared with an earlier one, and sees the twenty.
     daemon.wait_for(lambda: rate() > 0.5, what="requests are seen")
     assert rate() < 2000
+
+
+def test_counters_do_not_go_back(web, programs):
+    """Pools under load whose workers come and go, and that are replaced again and again: one counter that is
+    smaller for a moment is, to Prometheus, all that was ever counted at once."""
+    def write(number):
+        more = f'  pm.max_children = 3\n  pm.max_requests = 100\n  env = {{"N={number}"}}\n'
+        web.write(web.pool("cgi", f'  kind = cgi\n  script_root = {{"{web.root}"}}\n' + more),
+                  web.pool("native", f'  kind = fastcgi\n  command = {{"{programs["fcgi-hello"]}"}}\n' + more))
+    write(0)
+    web.start()
+    stop = threading.Event()
+    last, back, looks = {}, [], []
+
+    def look():
+        while not stop.is_set():
+            text = formats.body(web, "prometheus")
+            for name, value in re.findall(r"^(\w+_(?:total|bucket|count|sum)\{.*\}) (\S+)$", text, re.M):
+                if float(value) < last.get(name, 0):
+                    back.append((name, last[name], value))
+                last[name] = float(value)
+            looks.append(len(text))
+    loads = [subprocess.Popen([daemon.BUILD / "gangerctl", "bench", web.sock(name), "-c", "3", "-t", "600", "--script",
+                               web.t, "/t?ok"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             for name in ("cgi", "native")]
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        for number in range(1, 6):
+            write(number)
+            assert web.ctl("reload").returncode == 0
+            before = len(looks)
+            daemon.wait_for(lambda: len(looks) > before + 20, what="twenty looks", timeout=60)
+    finally:
+        stop.set()
+        looker.join()
+        for process in loads:
+            process.kill()
+            process.wait()
+    assert last['ganger_restarts_total{pool="native",cause="reload"}'] > 0
+    assert back == []
 
 
 def fill(path):
