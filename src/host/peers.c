@@ -115,6 +115,24 @@ static void read_table(const struct probe *p, const char *protocol, struct peer_
 
 /* ---- unix ---- */
 
+/* A socket of ours was bound as ".NAME.PID.tmp", by way of its folder's descriptor, and then renamed
+ * (host/socket_path.c); the kernel knows it by that name for ever.  NAME alone is left. */
+static void take_final_name(char *name)
+{
+    static const char folder[] = "/proc/self/fd/", end[] = ".tmp";
+    size_t length = strlen(name);
+    const char *last = strrchr(name, '/');
+
+    if (strncmp(name, folder, sizeof folder - 1) != 0 || last[1] != '.' ||
+        strcmp(name + length - (sizeof end - 1), end) != 0)
+        return;
+    name[length - (sizeof end - 1)] = '\0';
+    memmove(name, last + 2, strlen(last + 1));
+    char *pid = strrchr(name, '.');
+    if (pid != NULL)
+        *pid = '\0';
+}
+
 /* A name as bytes, of which an abstract one begins with NUL. */
 static void take_name(const char *bytes, size_t length, char *out, size_t size)
 {
@@ -135,8 +153,10 @@ static void read_name(const struct unix_diag_answer *answer, char *out, size_t s
     size_t length = 0;
     const char *value = unix_diag_attribute(answer, UNIX_DIAG_NAME, &length);
 
-    if (value != NULL)
-        take_name(value, length, out, size);
+    if (value == NULL)
+        return;
+    take_name(value, length, out, size);
+    take_final_name(out);
 }
 
 static void ask_unix(struct unix_diag *diag, struct peer_text *s)

@@ -48,8 +48,8 @@ struct slow_watch {
     int orders;  /* signalfd: readable when we are to stop */
 };
 enum slow_news { SLOW_NOTHING, SLOW_PROGRAM_ENDED, SLOW_TOLD_TO_STOP };
-/* Wait for news, for `extra` (-1: none) to be readable, or for `msec` milliseconds. */
-enum slow_news slow_watch(const struct slow_watch *w, int extra, int msec);
+/* Wait for news, `msec` milliseconds at most. */
+enum slow_news slow_watch(const struct slow_watch *w, int msec);
 
 /* "key = value", the value escaped and cut; nothing when it is NULL. */
 void slow_text_line(struct bytes *to, const char *key, const char *value);

@@ -22,14 +22,15 @@
 
 #define ENTRY_MAX ((size_t)1 << 20)
 #define TURN_MAX (30 * CLOCK_SEC) /* so long it waits for its turn to run the hook */
-#define TURN_LOOK 50              /* msec */
+/* How often it looks for that: as the wait grows, more seldom.  There may be a thousand of them. */
+#define TURN_LOOK_MIN (50 * CLOCK_MSEC)
+#define TURN_LOOK_MAX (1 * CLOCK_SEC)
 
-enum slow_news slow_watch(const struct slow_watch *w, int extra, int msec)
+enum slow_news slow_watch(const struct slow_watch *w, int msec)
 {
     struct pollfd wait[] = {
         {.fd = w->program, .events = POLLIN},
         {.fd = w->orders, .events = POLLIN},
-        {.fd = extra, .events = POLLIN},
     };
 
     if (poll(wait, sizeof wait / sizeof wait[0], msec) <= 0)
@@ -80,12 +81,19 @@ static const char *wait_for_turn(const struct slow_case *c, const struct slow_wa
 {
     struct flock own = {
         .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte_of(c->pool), .l_len = 1};
-    uint64_t until = clock_monotonic() + TURN_MAX;
+    uint64_t began = clock_monotonic();
 
     for (;;) {
+        uint64_t waited = clock_monotonic() - began;
+        uint64_t pause = waited / 8 < TURN_LOOK_MIN   ? TURN_LOOK_MIN
+                         : waited / 8 > TURN_LOOK_MAX ? TURN_LOOK_MAX
+                                                      : waited / 8;
+
         if (fcntl(c->log, F_SETLK, &own) == 0 || (errno != EAGAIN && errno != EACCES))
             return NULL; /* what cannot be locked is not waited for */
-        switch (slow_watch(w, -1, TURN_LOOK)) {
+        if (waited >= TURN_MAX)
+            return "not run: others of this pool were examined for 30 seconds";
+        switch (slow_watch(w, (int)(pause / CLOCK_MSEC))) {
         case SLOW_PROGRAM_ENDED:
             return "not run: the program ended before its turn";
         case SLOW_TOLD_TO_STOP:
@@ -93,8 +101,6 @@ static const char *wait_for_turn(const struct slow_case *c, const struct slow_wa
         case SLOW_NOTHING:
             break;
         }
-        if (clock_monotonic() >= until)
-            return "not run: others of this pool were examined for 30 seconds";
     }
 }
 
@@ -103,7 +109,7 @@ static void add_hook(struct bytes *to, const struct slow_case *c, const struct s
     (void)alarm(SLOW_WATCHDOG + (unsigned)(TURN_MAX / CLOCK_SEC));
     const char *why = wait_for_turn(c, w);
     (void)alarm(SLOW_WATCHDOG + (unsigned)(c->hook_timeout / CLOCK_SEC));
-    if (why == NULL && slow_watch(w, -1, 0) == SLOW_PROGRAM_ENDED)
+    if (why == NULL && slow_watch(w, 0) == SLOW_PROGRAM_ENDED)
         why = "not run: the program had ended";
     if (why != NULL)
         slow_text_line(to, "slowlog.command", why);

@@ -334,7 +334,7 @@ static void add_sockets(const struct family *f)
         (void)bytes_printf(f->to, "socket = %ld descriptor %d: ", (long)f->owners[i].pid,
                            f->owners[i].number);
         if (text[0] == '\0')
-            text = "neither internet nor unix, or gone meanwhile";
+            text = "not in use, gone meanwhile, or neither internet nor unix";
         (void)text_escape(f->to, text, strlen(text), SLOW_LINE);
         (void)bytes_printf(f->to, "\n");
     }
@@ -357,7 +357,7 @@ void slow_text(struct bytes *to, const struct slow_case *c)
     if (r == 0)
         r = probe_look(&f->members[0].probe, &f->members[0].facts);
     /* The number was the program's when the folder was opened if the program is there even now. */
-    if (r == 0 && slow_watch(&ended, -1, 0) == SLOW_PROGRAM_ENDED)
+    if (r == 0 && slow_watch(&ended, 0) == SLOW_PROGRAM_ENDED)
         r = PROBE_GONE;
     if (r != 0) {
         (void)bytes_printf(to, "program = %ld\n", (long)c->program);
