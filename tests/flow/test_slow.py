@@ -23,7 +23,7 @@ KINDS = ("cgi", "fastcgi")
 FUNCTIONS = {
     ("c", "sleep"): r"slow_sleep", ("c", "spin"): r"slow_spin", ("c", "pipe"): r"slow_pipe",
     ("c", "socket"): r"slow_socket",
-    ("perl", "sleep"): r"XS_Time__HiRes_nanosleep|nanosleep", ("perl", "spin"): r"Perl_\w+|perl_run",
+    ("perl", "sleep"): r"XS_Time__HiRes_nanosleep|nanosleep", ("perl", "spin"): r"Perl_runops_standard",
     ("perl", "pipe"): r"Perl_pp_sysread", ("perl", "socket"): r"Perl_pp_sysread",
     ("python", "sleep"): r"time_sleep|_PyEval_EvalFrameDefault",
     ("python", "spin"): r"_PyEval_EvalFrameDefault|Py_BytesMain",
@@ -65,6 +65,7 @@ def check_facts(slow, e, kind, mode, answer_pid):
         assert e["method"] == "GET" and e["uri"].startswith(f"/x?{mode}=")
     else:
         assert e.pid == answer_pid and "not known" in e["uri"]
+        assert any(re.search(rf"descriptor \d+: unix {e.pool}\.sock -> ", s) for s in e.keys["socket"]), e.text
     assert re.fullmatch(rf"\d+\.\d{{3}} s \(request_slowlog_timeout is 0\.{limit} s\)", e["age"])
     assert float(e["age"].split()[0]) >= int(limit) / 1000
     assert os.path.basename(slow.commands[language][0]) in e["command_line"]
@@ -127,15 +128,33 @@ def test_sleeping(slow):
         assert re.search(FUNCTIONS[name.split("_")[0], "sleep"], "\n".join(e.hook)), e.text
 
 
+def python_function(e, mode):
+    return e.result.startswith("exit status 0 after") and \
+        any(re.search(rf'File ".*slow\.py", line \d+, in slow_{mode}', line) for line in e.hook)
+
+
 def test_python_function(slow):
     """gdb with the interpreter's debugging symbols (python3-dbg) tells the script's own function."""
-    slow.add("python", slow.commands["python"], slowlog__command=PYTHON, slowlog__timeout="120s",
-             request_slowlog_timeout="600ms")
+    for kind in KINDS:
+        slow.add(kind, slow.commands["python"], kind, slowlog__command=PYTHON, slowlog__timeout="120s",
+                 request_slowlog_timeout="600ms")
     slow.start()
     slow.open_gate()
-    e, answer = slow.observe("python", "pipe", waits("pipe"))
-    assert answer[1:] == ("pipe", 7)
-    assert any(re.search(r'File ".*slow\.py", line \d+, in slow_pipe', line) for line in e.hook), e.text
+    for kind in KINDS:
+        for mode in ("pipe", "spin"):
+            e, answer = slow.observe(kind, mode, waits(mode))
+            assert answer == (e.program, mode, 1 if mode == "spin" else 7)
+            assert python_function(e, mode), e.text
+    for attempt in range(1, 7):  # gdb takes its time
+        entries = len(slow.entries())
+        pending = {kind: slow.begin(kind, f"sleep={4000 * attempt}") for kind in KINDS}
+        answers = {kind: said(request.result()) for kind, request in pending.items()}
+        found = {e.pool: e for e in slow.wait_entries(entries + 2)[entries:]}
+        assert all(answers[kind][1] == "sleep" and answers[kind][2] >= 4000 * attempt for kind in KINDS)
+        if all(python_function(found[kind], "sleep") for kind in KINDS):
+            break
+    assert {kind: answers[kind][0] for kind in KINDS} == {kind: found[kind].program for kind in KINDS}
+    assert all(python_function(found[kind], "sleep") for kind in KINDS), [e.text for e in found.values()]
 
 
 def test_children(slow):
