@@ -81,23 +81,6 @@ static uint64_t find_size(const char *text, const char *name)
     return 0;
 }
 
-int meter_memory(pid_t pid, struct meter_memory *ret)
-{
-    char text[FILE_MAX];
-
-    *ret = (struct meter_memory){0};
-    __attribute__((cleanup(descriptor_cleanup))) int folder = open_process(pid);
-    int r = folder < 0 ? folder : read_resident(folder, &ret->resident);
-    if (r < 0)
-        return r;
-    if (read_file(folder, "smaps_rollup", text) < 0)
-        return 0;
-    ret->proportional = find_size(text, "Pss");
-    ret->private = find_size(text, "Private_Clean") + find_size(text, "Private_Dirty");
-    ret->swapped = find_size(text, "Swap");
-    return 0;
-}
-
 /* ---- a process and its descendants ---- */
 
 struct facts { /* of /proc/PID/stat */

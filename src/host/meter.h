@@ -11,13 +11,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct meter_memory {
-    uint64_t resident;     /* all of it that is in memory, whoever else uses the pages too */
-    uint64_t proportional; /* each page divided by the number of its users; 0: not told */
-    uint64_t private;      /* pages that nobody else uses; 0: not told */
-    uint64_t swapped;      /* 0: not told */
-};
-
 /*
  * Resident size alone: one small read, cheap enough for every worker once a second.  It counts
  * shared pages in full, so workers that are forks of one template look larger than they cost.
@@ -25,19 +18,14 @@ struct meter_memory {
  */
 int meter_resident(pid_t pid, uint64_t *ret);
 /*
- * All of *ret.  Not for a process that must not wait: see meter_family().  The kernel walks the process's whole page table: milliseconds for a large one, so
- * for a page that somebody looks at.  What needs more rights than the caller has (another user's
- * process, without CAP_SYS_PTRACE) stays 0 and is no failure.  0 or negative, as above.
- */
-int meter_memory(pid_t pid, struct meter_memory *ret);
-
-/*
  * A process together with its descendants, METER_FAMILY_MAX of them at most (where the kernel shows
  * /proc/PID/task/TID/children; else it alone).
  *
- * With `rollup` the proportional size, too.  For that the kernel takes the lock of the other process's
- * memory, and waits for it: as long as that process likes (one that maps files of a file system of
- * its own can hold it for ever).  Without `rollup` nothing here waits for anybody.
+ * With `rollup` the proportional size, too.  For that the kernel walks the process's whole page table,
+ * milliseconds for a large one, and takes the lock of its memory, and waits for it: as long as that
+ * process likes (one that maps files of a file system of its own can hold it for ever).  Without
+ * `rollup` nothing here waits for anybody.  What needs more rights than the caller has (another user's
+ * process, without CAP_SYS_PTRACE) stays 0 and is no failure.
  * 0 or negative, as above.
  */
 #define METER_FAMILY_MAX 64
