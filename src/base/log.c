@@ -334,6 +334,11 @@ void log_go_on(const struct log_rest *before)
     }
 }
 
+int log_descriptor(void)
+{
+    return state.sink.kind == SINK_FILE ? state.sink.fd : -1;
+}
+
 void log_set_spool(size_t bytes)
 {
     spool_limit(&state.spool, bytes);

@@ -67,6 +67,9 @@ struct log_rest {
 struct log_rest log_rest(void);
 /* Go on for it, in the target that it had. */
 void log_go_on(const struct log_rest *before);
+/* Of the file, borrowed, or -1.  A FIFO forgets what nobody has read when nobody has it open any more:
+ * this one is to be, until the next process has it. */
+int log_descriptor(void);
 /*
  * From now on this process is a worker, whose stderr the master reads: a line is "<N>text" (N: the
  * syslog priority of its level), without stamp, level and pool, which the master adds when it

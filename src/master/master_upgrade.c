@@ -122,6 +122,8 @@ static int write_master(const struct master *m, struct state *to, struct frozen_
     (void)snprintf(f->path, sizeof(f->path), "%s", m->path);
     (void)snprintf(f->folder, sizeof(f->folder), "%s", m->context.runtime_directory);
     int r = frozen_add_fd(fds, f->control);
+    if (r == 0) /* nobody takes it over: it is closed when the new image has its own */
+        r = frozen_add_fd(fds, log_descriptor());
     for (size_t i = 0; i < 2 && r == 0; i++) {
         const struct pid_file *p = &m->pid.items[i];
 

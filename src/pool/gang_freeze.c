@@ -173,6 +173,10 @@ static int add_gang(const struct gang *g, const struct frozen_gang *marks, struc
     if (r == 0)
         r = frozen_list(&f, fds);
     free(f.ports);
+    for (size_t i = 0; i < HANDOVER_LOGS && r == 0; i++) { /* as the master's log: only kept open */
+        if (g->logs.files[i].path != NULL)
+            r = frozen_add_fd(fds, g->logs.files[i].keep);
+    }
     return r;
 }
 

@@ -2,6 +2,7 @@
 """What workers write, in the log: whole, prefixed, limited lines, whatever they do and whoever reads them
 (FAULTS C42, C62, C63, C64)."""
 
+import contextlib
 import os
 import re
 import signal
@@ -414,6 +415,34 @@ def test_an_upgrade_tells_of_what_the_log_did_not_take(web):
     finally:
         reader.kill()
         reader.wait()
+
+
+def test_an_upgrade_leaves_what_nobody_has_read(web):
+    """What was written into FIFOs waits for a reader, whoever is the master by then."""
+    log, access = web.base / "log.fifo", web.base / "access.fifo"
+    os.mkfifo(log)
+    os.mkfifo(access)
+    web.globals = f'error_log = "{log}"'
+    web.write(cgi(web, pm__max_children=1, access__log=access, access__format='"%q"'))
+    web.start()
+    assert web.ask("ok&before").status == 200
+    assert web.ctl("upgrade", "--wait").returncode == 0
+    assert web.ask("ok&after").status == 200
+    text, lines = ({"path": p, "got": b""} for p in (log, access))
+    with contextlib.ExitStack() as stack:
+        for one in (text, lines):
+            one["fd"] = os.open(one["path"], os.O_RDONLY | os.O_NONBLOCK)
+            stack.callback(os.close, one["fd"])
+
+        def read(one):
+            with contextlib.suppress(BlockingIOError):
+                one["got"] += os.read(one["fd"], 65536)
+            return one["got"].decode()
+        wait_for(lambda: "upgraded from" in read(text), what="the new image's lines")
+        wait_for(lambda: "ok&after" in read(lines), what="the last request")
+    assert " becomes " in text["got"].decode()  # the old one
+    whole(text["got"].decode())
+    assert lines["got"].decode().splitlines() == ["ok&before", "ok&after"]
 
 
 def fields(datagram):
