@@ -12,7 +12,7 @@
 #include "wire/record.h"
 
 enum { COUNT_MAX = 1000000 };
-#define DURATION_MAX (7 * 86400 * CLOCK_SEC)
+#define DURATION_MAX (UINT64_C(7) * 86400 * CLOCK_SEC)
 
 static const char *const subcommands[] = {"status", "top",   "request", "reload", "restart",
                                           "stop",   "start", "scale",   "reopen", "upgrade",
