@@ -493,7 +493,7 @@ def test_C28_as_anybody(each_ganger, folder):
     # A worker that is started now starts from the limits that the first image was born with.
     first = limits(g.workers("web")[0])
     os.kill(g.workers("web")[0], signal.SIGKILL)
-    wait_for(lambda: g.workers("web") and g.workers("web")[0] not in workers, what="a new worker")
+    wait_for(lambda: set(g.workers("web")) - set(workers), what="a new worker")
     wait_for(lambda: g.status("web")["idle processes"] == 1, what="it serves")
     assert limits(g.workers("web")[0]) == first
     assert fcgi.ask(g.sock("web"), "/x", "").status == 502
