@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A line that was taken in part (a disk that became full in the middle of it) is torn: the newline that
- * it lacks is tried again and again, so that the next line, whoever writes it, stands alone.
+ * it lacks is tried again and again, and goes before the next line of this worker.  Of the others one may
+ * be quicker once there is room, and stand behind what there is of the torn one.
  */
 #include "serve/ledger.h"
 

@@ -241,8 +241,8 @@ static void finish(struct request *r)
     slow_end(r);
     r->worker->programs--;
     strangers_look(r->worker);
-    if (r->connection == NULL) {
-        verdict_count(r, REQUEST_GONE);
+    if (r->connection == NULL) { /* one that was too slow stays so, though its client left since */
+        verdict_count(r, r->fate == REQUEST_TOO_SLOW ? r->fate : REQUEST_GONE);
         verdict_record(r);
         bury(r);
         return;

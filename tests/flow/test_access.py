@@ -170,6 +170,19 @@ def test_each_request_once_however_it_ends(web):
     assert status["accepted conn"] >= 8
 
 
+def test_too_slow_whoever_leaves_then(web):
+    """The client hangs up between the time limit and the end of the program: the limit was first."""
+    log = serve(web, request_terminate_timeout="1s", **{"access.format": quoted("%X %q"), "pm.max_children": 1})
+    note = web.notes / "term"
+    web.folder.script("cgi/deaf", f"#!/bin/sh\ntrap ': > {note}' TERM\nwhile :; do sleep 0.05; done\n")
+    with fcgi.Conn(web.web) as conn:
+        conn.send(fcgi.whole(cgi_params(str(web.root / "deaf"), "slow")))
+        wait_for(note.exists, what="the program is told to end")
+    wait_for(lambda: lines(log) == ["timeout slow"], what="its line")
+    status = wait_for(lambda: web.status("web")["requests"] == 1 and web.status("web"), what="it is counted")
+    assert (status["timed out requests"], status["aborted requests"]) == (1, 0)
+
+
 def test_suppressed_paths(web):
     log = serve(web, **{"access.suppress_path": '{"/ping", "/x"}', "access.format": quoted("%r %m %Q%q %s")})
     web.folder.script("cgi/plain", "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nx'\n")
