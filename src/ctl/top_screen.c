@@ -109,7 +109,10 @@ void top_screen_resize(void)
 
 int top_screen_key(void)
 {
-    int key = getch();
+    int key;
+    do {
+        key = getch();
+    } while (key == KEY_RESIZE); /* ncurses' echo of top_screen_resize() */
     switch (key) {
     case ERR:
         return TOP_KEY_NONE;

@@ -313,6 +313,13 @@ def test_sizes(terminal, folder, page):
         t.keys("C-l")
     t.resize(80, 24)
     t.shows("^git", "^shop", "3 pools", "1-3 of 3")
+    # A size is no key: the help stays, and takes the next one.
+    t.keys("h")
+    t.shows("Any key goes back")
+    t.resize(100, 30)
+    t.wait(lambda text: text.split("\n")[29].startswith("Any key goes back"), "the help at the bottom")
+    t.keys("q")
+    t.shows("^git", "1-3 of 3")
     t.keys("q")
     t.prompt()
 
