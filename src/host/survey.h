@@ -7,6 +7,10 @@
  * survey takes and touches nothing but the files of /proc and its own list.  So whoever is measured
  * can make nobody wait (host/meter.h), and a slow survey holds up nothing.
  *
+ * It takes no signal, starts no process (a parent-death signal comes when the thread that forked ends)
+ * and never holds up an exec or an exit: what it waits for in the kernel ends when it is killed.  Nor
+ * may anything call glibc's set*id() beside it, which would wait for it.
+ *
  * A thread that does not come back is left where it is (it ends with the process, or at its exec),
  * and until it does the proportional sizes, for which it waits, are asked of nobody; nor are they for
  * a while after that: it may have been at work all the time.
