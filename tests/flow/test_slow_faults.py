@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -73,6 +74,29 @@ def test_hooks_that_misbehave(slow, kind):
     assert e.result.endswith("ended: it wrote more than 4 MB"), e.text
     assert e.hook[:5] == HOOKS["floods"][2] and len(e.hook) == 6, e.text
     assert "\x1b" not in slow.log.read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rights_of_a_hook(slow, kind):
+    """Those of the program it looks at, and nothing of whoever started it."""
+    text = ("echo uid $(id -u)\ngrep -E '^(CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs|SigBlk|SigIgn):' /proc/self/status\n"
+            "echo open $(readlink /proc/$$/fd/*)\nls /proc/$PPID/fd >/dev/null 2>&1 && echo examiner seen || echo examiner hidden")
+    command = hook(slow, text)
+    gate, pending = one(slow, kind, slowlog__command=command)
+    e = slow.wait_entries(1)[0]
+    status = pathlib.Path(f"/proc/{e.program}/status").read_text()
+    gate.let_go()
+    good(pending)
+    facts = dict(re.fullmatch(r"(\w+)(?::\\x09| )(.*)", line).groups() for line in e.hook)
+    assert facts["uid"] == re.search(r"user (\d+)$", e["program"])[1], e.text
+    assert facts["uid"] != "0" or not slow.ganger.as_root, e.text
+    for name in ("CapInh", "CapPrm", "CapEff", "CapAmb", "NoNewPrivs"):
+        assert facts[name] == re.search(rf"^{name}:\t(.*)$", status, re.M)[1], e.text
+        assert int(facts[name], 16) == 0 or name == "NoNewPrivs", e.text
+    assert int(facts["SigBlk"], 16) == 0 == int(facts["SigIgn"], 16), e.text
+    assert {name.split("[")[0] for name in facts["open"].split()} == \
+        {"/dev/null", "pipe:", command[0]}, e.text
+    assert facts["examiner"] == "hidden" or daemon.ASAN, e.text
 
 
 @pytest.mark.parametrize("kind", KINDS)
