@@ -273,6 +273,13 @@ static void start(struct launch *l)
         begin(l);
 }
 
+void launch_never(struct request *r)
+{
+    if (r->state == REQUEST_WAITING && r->params != NULL)
+        board_request_begin(r->worker->board, r->started, param(r, "REQUEST_METHOD"),
+                            param(r, "REQUEST_URI"), NULL, NULL, 0, 0);
+}
+
 void launch(struct request *r)
 {
     struct launch *l = NULL;

@@ -8,6 +8,8 @@
 
 /* `r` is WAITING; afterwards it is RUNNING or ANSWERING (or its connection is lost). */
 void launch(struct request *r);
+/* It ends; if it was not begun: what the board tells next is told of it, not of the one before. */
+void launch_never(struct request *r);
 
 /*
  * The response status when exec (or a step before it) failed with `number` (an errno value).  A

@@ -126,6 +126,7 @@ void request_kill(struct request *r)
 void request_abort(struct request *r)
 {
     if (r->state == REQUEST_WAITING || r->state == REQUEST_ANSWERING) {
+        launch_never(r);
         bytes_clear(&r->answer);
         r->status = 0;
         r->state = REQUEST_ANSWERING;

@@ -170,6 +170,20 @@ def test_each_request_once_however_it_ends(web):
     assert status["accepted conn"] >= 8
 
 
+def test_aborted_before_it_began(web):
+    """All in one piece: no program is run, and what is told of it is not told of another."""
+    log = serve(web, **{"access.format": quoted("%s %X %q"), "pm.max_children": 1})
+    assert web.ask("ok&first").status == 200
+    with fcgi.Conn(web.web) as conn:
+        conn.send(fcgi.whole(cgi_params(web.t, "second", REQUEST_URI="/second"), flags=fcgi.KEEP) +
+                  fcgi.record(fcgi.ABORT, 1))
+        assert conn.answer().stdout == b""
+    assert lines(log) == ["200 ok ok&first", "- aborted second"]
+    worker = wait_for(lambda: web.status("web", full=True)["requests"] == 2 and
+                      web.status("web", full=True)["processes"][0], what="both are counted")
+    assert worker["request uri"] == "/second" and worker["script"] == "-"
+
+
 def test_too_slow_whoever_leaves_then(web):
     """The client hangs up between the time limit and the end of the program: the limit was first."""
     log = serve(web, request_terminate_timeout="1s", **{"access.format": quoted("%X %q"), "pm.max_children": 1})
