@@ -289,7 +289,7 @@ void slow_close(struct worker *w)
 
     if (d == NULL)
         return;
-    /* Not SIGKILL: what the hook has started would be nobody's. */
+    /* Not SIGKILL at once: what the hook has started would be nobody's. */
     for (unsigned i = 0; i < AT_ONCE; i++)
         if (d->examiners[i].pid != 0)
             (void)spawn_signal(d->examiners[i].pidfd, SIGTERM);
@@ -300,10 +300,12 @@ void slow_close(struct worker *w)
 
         if (e->pid == 0)
             continue;
-        if (poll(&end, 1, now < until ? (int)((until - now) / CLOCK_MSEC) + 1 : 0) > 0)
+        if (poll(&end, 1, now < until ? (int)((until - now) / CLOCK_MSEC) + 1 : 0) > 0) {
             (void)on_end(NULL, e->pidfd, 0, e);
-        else
+        } else { /* stopped by somebody, or it hangs in the kernel */
+            (void)spawn_signal(e->pidfd, SIGKILL);
             dismiss(e);
+        }
     }
     free(d);
     w->slow = NULL;

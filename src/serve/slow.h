@@ -34,7 +34,7 @@ bool slow_is_examiner(const struct worker *w, pid_t pid);
 /* How many descriptors the examinations take. */
 unsigned slow_descriptors(const struct worker *w);
 /* The worker is to go: end the examinations.  They take a few milliseconds for that; one that hangs
- * in the kernel is left behind after some seconds, and ends by itself. */
+ * is killed after some seconds, and left behind. */
 void slow_close(struct worker *w);
 
 #endif

@@ -293,6 +293,22 @@ def test_graceful_stop_meanwhile(slow, kind):
     daemon.wait_for(lambda: not running(slow.mark), what="the hook is gone")
 
 
+def test_stopped_examiner(slow):
+    """A worker that leaves does not wait for it for long, nor leaves it behind."""
+    gate, pending = one(slow, slowlog__timeout="100s",
+                        slowlog__command=hook(slow, f"exec sleep {slow.mark}"))
+    daemon.wait_for(lambda: running(slow.mark), what="the hook runs")
+    examiner = int(re.search(r"^PPid:\t(\d+)$", pathlib.Path(
+        f"/proc/{running(slow.mark)[0]}/status").read_text(), re.M)[1])
+    os.kill(examiner, signal.SIGSTOP)
+    slow.ganger.signal(signal.SIGQUIT)
+    gate.let_go()
+    good(pending)
+    assert slow.ganger.process.wait(daemon.PATIENCE) == 0
+    daemon.wait_for(lambda: not daemon.alive(examiner), what="the examiner is gone")
+    daemon.wait_for(lambda: not running(slow.mark), what="the hook is gone")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("victim", ["worker", "master"])
 def test_kill_meanwhile(slow, kind, victim):
