@@ -273,6 +273,7 @@ class Demo:
             f"curl -F greeting=hello -F file=@/etc/passwd {self.url('cgi-bin/upload.py')}",
             f"curl -N '{self.url('cgi-bin/clock.pl?ticks=20')}'",
             f"{self.build / 'gangerctl'} -r {self.dir / 'run'} status",
+            f"{self.build / 'gangerctl'} -r {self.dir / 'run'} top",
         )
 
     def announce(self):
