@@ -317,6 +317,8 @@ ZSHDIR := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 SAMPLES := $(sort $(wildcard pools.d/*.conf))
 # What watches ganger from elsewhere.
 MONITORING := scripts/grafana-dashboard.json scripts/prometheus-alerts.yml
+# What a slowlog.command may use.
+HOOKS := scripts/perl-where.py
 MANUALS := $(sort $(wildcard man/*.[1-9]))
 # Where systemd looks for units that came with a package, or with /usr/local.
 ifeq ($(PREFIX),/usr)
@@ -341,7 +343,8 @@ install: all
 	install -D -m 644 scripts/completion/gangerctl.bash $(BASHDIR)/gangerctl
 	install -D -m 644 scripts/completion/_gangerctl $(ZSHDIR)/_gangerctl
 	install -d $(DOCDIR)/pools.d
-	install -m 644 README.md CHANGELOG.md LICENSE man/ganger-status.schema.json $(MONITORING) $(DOCDIR)
+	install -m 644 README.md CHANGELOG.md LICENSE man/ganger-status.schema.json $(MONITORING) \
+		$(HOOKS) $(DOCDIR)
 	install -m 644 $(SAMPLES) $(DOCDIR)/pools.d
 	set -e; for page in $(MANUALS); do \
 		install -D -m 644 $$page $(MANDIR)/man$${page##*.}/$${page##*/}; done

@@ -43,6 +43,7 @@ def test_install_and_uninstall(folder, prefix, units):
               f"{base}/share/doc/ganger/ganger-status.schema.json": 0o644,
               f"{base}/share/doc/ganger/grafana-dashboard.json": 0o644,
               f"{base}/share/doc/ganger/prometheus-alerts.yml": 0o644,
+              f"{base}/share/doc/ganger/perl-where.py": 0o644,
               f"{base}/share/doc/ganger/systemd/ganger.socket.example": 0o644,
               "etc/ganger/ganger.conf": 0o644, "etc/logrotate.d/ganger": 0o644}
     for name, mode in wanted.items():

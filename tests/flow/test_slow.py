@@ -2,8 +2,11 @@
 """What the slow log says of C, Perl and Python programs, as CGI and as native FastCGI programs, while
 they sleep, spin and wait for a pipe or a socket; and that their requests end as if nobody had looked."""
 
+import collections
 import os
+import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -17,6 +20,7 @@ from slowlog import said
 
 STACK = ["/usr/bin/eu-stack", "-p", "%p"]
 PYTHON = ["/usr/bin/gdb", "-batch", "-nx", "-p", "%p", "-ex", "py-bt"]
+PERL = ["/usr/bin/gdb", "-batch", "-nx", "-p", "%p", "-x"]  # and scripts/perl-where.py
 KINDS = ("cgi", "fastcgi")
 # Where a program is, by its language and what it does; a hook that knows only C sees the interpreter's
 # functions.
@@ -128,33 +132,51 @@ def test_sleeping(slow):
         assert re.search(FUNCTIONS[name.split("_")[0], "sleep"], "\n".join(e.hook)), e.text
 
 
-def python_function(e, mode):
-    return e.result.startswith("exit status 0 after") and \
-        any(re.search(rf'File ".*slow\.py", line \d+, in slow_{mode}', line) for line in e.hook)
+def perl_lines(path):
+    """{mode: number of the line of slow.pl where it stays}, and that of "call", the one outside."""
+    lines = pathlib.Path(path).read_text().splitlines()
+    words = {"sleep": "nanosleep(", "spin": "for (my", "pipe": "sysread", "call": "->($argument)"}
+    return {mode: next(n for n, line in enumerate(lines, 1) if word in line) for mode, word in words.items()}
 
 
-def test_python_function(slow):
-    """gdb with the interpreter's debugging symbols (python3-dbg) tells the script's own function."""
+@pytest.mark.parametrize("language", ["perl", "python"])
+def test_function_of_a_script(slow, language):
+    """gdb with the interpreter's symbols (perl-debug, python3-dbg) names the script's own function."""
+    hook, path = PYTHON, re.escape(slow.commands[language][0])
+    lines = collections.defaultdict(lambda: r"\d+")
+    if language == "perl":
+        # Where the pool's user can read it.
+        reader = shutil.copy(daemon.ROOT / "scripts" / "perl-where.py", slow.base)
+        os.chmod(reader, 0o644)
+        hook = PERL + [str(reader)]
+        lines = perl_lines(slow.commands[language][0])
+
+    def named(e, mode):
+        """The hook ended well and told the function, its file and line, and who called it."""
+        wanted = {"perl": rf"main::slow_{mode} at {path} line {lines[mode]}\n"
+                          rf"the program at {path} line {lines['call']}$",
+                  "python": rf'File "{path}", line \d+, in slow_{mode}\n'}[language]
+        return e.result.startswith("exit status 0 after") and \
+            re.search(wanted, "\n".join(e.hook), re.MULTILINE)
     for kind in KINDS:
-        slow.add(kind, slow.commands["python"], kind, slowlog__command=PYTHON, slowlog__timeout="120s",
+        slow.add(kind, slow.commands[language], kind, slowlog__command=hook, slowlog__timeout="120s",
                  request_slowlog_timeout="600ms")
     slow.start()
     slow.open_gate()
     for kind in KINDS:
         for mode in ("pipe", "spin"):
-            e, answer = slow.observe(kind, mode, waits(mode))
+            e, answer = slow.observe(kind, mode, lambda e, m=mode: waits(m)(e) and named(e, m))
             assert answer == (e.program, mode, 1 if mode == "spin" else 7)
-            assert python_function(e, mode), e.text
     for attempt in range(1, 7):  # gdb takes its time
         entries = len(slow.entries())
         pending = {kind: slow.begin(kind, f"sleep={4000 * attempt}") for kind in KINDS}
         answers = {kind: said(request.result()) for kind, request in pending.items()}
         found = {e.pool: e for e in slow.wait_entries(entries + 2)[entries:]}
         assert all(answers[kind][1] == "sleep" and answers[kind][2] >= 4000 * attempt for kind in KINDS)
-        if all(python_function(found[kind], "sleep") for kind in KINDS):
+        if all(named(found[kind], "sleep") for kind in KINDS):
             break
     assert {kind: answers[kind][0] for kind in KINDS} == {kind: found[kind].program for kind in KINDS}
-    assert all(python_function(found[kind], "sleep") for kind in KINDS), [e.text for e in found.values()]
+    assert all(named(found[kind], "sleep") for kind in KINDS), [e.text for e in found.values()]
 
 
 def test_children(slow):
