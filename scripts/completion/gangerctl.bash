@@ -19,6 +19,7 @@ _gangerctl() {
             folder=${COMP_WORDS[i + 1]-}
             i=$((i + 1))
             ;;
+        -d | --delay | --config | --path | --root) i=$((i + 1)) ;; # the word behind is no argument
         -*) ;;
         *)
             if [ -z "$word" ]; then

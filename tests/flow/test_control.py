@@ -213,6 +213,7 @@ def test_completion_for_bash(served):
     assert set(offers(ctl, "-r", run, "stop", "")) == {"web", "status", "--wait"}
     assert set(offers(ctl, "-r", run, "status", "")) == {"web", "status", "--full", "--json", "--watch"}
     assert offers(ctl, "-r", str(served.base / "none"), "restart", "w") == []
+    assert offers(ctl, "-r", run, "top", "--delay", "5", "w") == ["web"]
     assert offers(ctl, "request", "--ti") == ["--timeout", "--timing"]
     # Every order, and every long option of the help, is known to both shells.
     text = "".join(subprocess.run([ctl, *words, "-h"], capture_output=True, text=True, check=True,

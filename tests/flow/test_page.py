@@ -483,6 +483,17 @@ def test_one_pool(site, browser):
     assert hrefs == ["?html", "?text&full&pool=git", "?json&full&pool=git", "?openmetrics&pool=git"]
 
 
+def test_full_pools_are_told(site, browser):
+    site.answer = lambda query: [page_site.pool(0), page_site.pool(1, listen_queue=511), page_site.pool(2, shedding=1),
+                                 page_site.pool(3, listen_queue=600, state="failing", reason="no such user")]
+    browser.open(site.url())
+    browser.wait(lambda: len(names(browser)) == 4, "the pools")
+    assert [line.split() for line in browser.texts(".pools b.state")] == \
+        [["running"], ["queue", "full"], ["shedding"], ["failing"]]
+    failing, *full = browser.texts(".alarms li")
+    assert "no such user" in failing and "connections are refused" in full[0] and "answers 503" in full[1]
+
+
 def test_many_alarms(site, browser):
     site.answer = lambda query: [page_site.pool(i, state="failing", reason=f"reason {i}") for i in range(8)]
     browser.open(site.url())

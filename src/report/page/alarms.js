@@ -3,9 +3,13 @@
 
 const ALARMS = 5; // are shown; of the others only how many
 
+const WHY = new Map([
+  ["shedding", "full: answers 503"],
+  ["queue full", "connections are refused until a worker has time: see pm.max_children and listen.backlog"],
+]);
+
 function wrongWith(pool) {
-  if (pool.severity < 3) return "";
-  return pool.severity === 3 && pool.shedding ? "shedding" : pool.state;
+  return pool.severity < 3 ? "" : pool.word;
 }
 
 class Alarms {
@@ -36,7 +40,7 @@ class Alarms {
     const bad = [...pools.values()].filter((pool) => wrongWith(pool) !== "")
       .sort((a, b) => b.severity - a.severity || a.order - b.order);
     const items = bad.slice(0, ALARMS).map((pool) => [pool.name,
-      { name: pool.name, what: wrongWith(pool), why: pool.text("reason") || (pool.shedding ? "full: answers 503" : "") }]);
+      { name: pool.name, what: wrongWith(pool), why: pool.text("reason") || WHY.get(pool.word) || "" }]);
     if (bad.length > ALARMS) {
       items.push(["\n", { name: "", what: "", why: `and ${plural(bad.length - ALARMS, "pool", "pools")} more` }]);
     }

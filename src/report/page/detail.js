@@ -143,7 +143,7 @@ class Detail {
     show(this.reason, reason !== "");
     say(this.reason, reason + wait);
     this.now.set([
-      ["State", pool.state + (pool.shedding ? ", shedding" : "")],
+      ["State", pool.state + (pool.full !== "" ? `, ${pool.full}` : "")],
       ["Kind", pool.text("kind") + ", " + pool.text("process manager")],
       ["Listens on", pool.text("listen") || NONE],
       ["User", pool.text("user") || NONE],

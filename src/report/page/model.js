@@ -142,9 +142,11 @@ class Pool {
     this.takeTimes(time, served);
     this.takeCpu(time);
     this.state = this.text("state") || "unknown";
-    this.shedding = (this.number("shedding") ?? 0) > 0;
+    const room = this.number("listen queue len") ?? 0;
+    this.full = (this.number("shedding") ?? 0) > 0 ? "shedding" : room > 0 && this.queue >= room ? "queue full" : "";
     this.severity = SEVERITY.get(this.state) ?? 3;
-    if (this.shedding) this.severity = Math.max(this.severity, 3);
+    if (this.full !== "") this.severity = Math.max(this.severity, 3);
+    this.word = this.full !== "" && this.severity === 3 ? this.full : this.state;
     this.memory = this.number("memory proportional") || this.number("memory resident") || null;
     this.busy = this.number("active processes");
     this.total = this.number("total processes");
@@ -211,7 +213,7 @@ class Pool {
   // Whether each of the words, in small letters, is somewhere in what the pool and its workers say.
   matches(words) {
     if (words.length === 0) return true;
-    const texts = [this.name, this.state, this.shedding ? "shedding" : "", this.text("kind"),
+    const texts = [this.name, this.state, this.full, this.text("kind"),
       this.text("process manager"), this.text("user"), this.text("listen"), this.text("reason")];
     for (const { values } of this.workers ?? []) {
       texts.push(textOf(values, "state"), textOf(values, "request method"), textOf(values, "request uri"),

@@ -69,8 +69,8 @@ class Line {
     const p = this.pool;
     mark(this.node, "data-severity", String(p.severity));
     say(this.kind, [p.text("kind"), p.text("process manager"), p.text("user")].filter((t) => t !== "").join(" \u00b7 "));
-    mark(this.state, "data-state", p.shedding && p.severity < 4 ? "shedding" : p.state);
-    say(this.state, p.shedding && p.severity < 4 ? "shedding" : p.state);
+    mark(this.state, "data-state", p.word);
+    say(this.state, p.word);
     say(this.busy, `${count(p.busy)}${SPACE}/${SPACE}${count(p.total)}`);
     say(this.queue, count(p.queue));
     const limit = p.number("listen queue len");
